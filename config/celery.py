@@ -1,0 +1,75 @@
+"""The Celery application. Celery hosts: it starts, spreads and stops processes; what is to be done stands in PostgreSQL.
+
+Celery announces the steps of a process's life by its own signals; each is tied here, in one place, to one function.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import (
+    beat_init,
+    celeryd_init,
+    setup_logging,
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_shutting_down,
+)
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("signalbox")
+app.set_default()  # a new app is the current one of its own thread only, and requests are served by others
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect(weak=False)
+def _leave_logging_to_django(**_: Any) -> None:
+    """A receiver of this signal keeps Celery from installing its own handlers beside those of `settings.LOGGING`."""
+    for name in ("celery.beat", "celery.worker.strategy", "celery.app.trace"):
+        # A hint every second would otherwise be most of the log; a task that fails is an error, and stays in it.
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@celeryd_init.connect(weak=False)
+@beat_init.connect(weak=False)
+def _refuse_to_start(**_: Any) -> None:
+    from config.startup import refuse_to_start
+
+    refuse_to_start()
+
+
+@worker_init.connect(weak=False)
+def _prepare_engine(**_: Any) -> None:
+    """In the worker's main process, before it forks: what the engine's main and child processes share is made here."""
+    from webhooks.engine.hosting import prepare_in_main
+
+    prepare_in_main()
+
+
+@worker_process_init.connect(weak=False)
+def _start_heartbeat(**_: Any) -> None:
+    from integrations.encryption.heartbeat import start_heartbeat
+
+    start_heartbeat("worker")
+
+
+@worker_shutting_down.connect(weak=False)
+def _announce_engine_stop(**_: Any) -> None:
+    """In the main process, at the first signal: the engines stop claiming while Celery still waits for its tasks."""
+    from webhooks.engine.hosting import announce_stop
+
+    announce_stop()
+
+
+@worker_process_shutdown.connect(weak=False)
+def _stop_engine(**_: Any) -> None:
+    """In each child: wait for the engine's grace, then release what it still holds."""
+    from webhooks.engine.hosting import stop_in_child
+
+    stop_in_child()

@@ -1,0 +1,302 @@
+"""Settings of Signalbox, from the environment only; `.env.example` explains each variable.
+
+Importing this module starts nothing and connects to nothing. Problems with the environment are collected in
+`CONFIGURATION_PROBLEMS` and stop the start in one place (`config.startup`, and a system check for `manage.py`).
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+
+from config.environment import Environment
+from config.logging import logging_configuration, register_secret
+from config.redis_address import redis_py_url
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+environ.Env.read_env(BASE_DIR / ".env")
+env = Environment()
+
+# --- Where this runs ------------------------------------------------------------------------------------------
+
+ENVIRONMENT = env.text("ENVIRONMENT", default="development")
+if ENVIRONMENT not in {"development", "production"}:
+    env.problems.append("ENVIRONMENT must be development or production.")
+IS_PRODUCTION = ENVIRONMENT != "development"
+DEBUG = False  # never: a debug page shows settings and local variables
+PORT = env.integer("PORT", 8000)
+APP_URL = env.text("APP_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+_app = urlsplit(APP_URL)
+if _app.scheme not in {"http", "https"} or not _app.hostname:
+    env.problems.append("APP_URL must be an http or https address such as https://signalbox.example.com.")
+ALLOWED_HOSTS = [_app.hostname or "invalid", *([] if IS_PRODUCTION else ["127.0.0.1", "localhost", "[::1]"])]
+CSRF_FAILURE_VIEW = "config.error_pages.csrf_failure"
+CSRF_TRUSTED_ORIGINS = [f"{_app.scheme}://{_app.netloc}"]
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", default=[])
+
+# --- Keys -----------------------------------------------------------------------------------------------------
+
+
+def _made_once(name: str) -> str:
+    """Return a key that the embedded run made for itself under `var/`; production never reads those."""
+    path = VAR_DIR / name
+    return path.read_text(encoding="ascii").strip() if not IS_PRODUCTION and path.is_file() else ""
+
+
+SECRET_KEY = env.text("SECRET_KEY", "SESSION_SECRET") or _made_once("secret_key")
+ENCRYPTION_KEY = env.text("ENCRYPTION_KEY", "INTEGRATION_ENCRYPTION_KEY") or _made_once("encryption_key")
+ENCRYPTION_KEYS_PREVIOUS = env.items("ENCRYPTION_KEYS_PREVIOUS")
+if not SECRET_KEY:
+    env.problems.append("SECRET_KEY is not set: give it at least 50 random characters.")
+
+# --- Servers --------------------------------------------------------------------------------------------------
+
+DATABASE_URL = env.text("DATABASE_URL")
+REDIS_URL = env.text("REDIS_URL")
+if IS_PRODUCTION:
+    for _name, _value in (("DATABASE_URL", DATABASE_URL), ("REDIS_URL", REDIS_URL)):
+        if not _value:
+            env.problems.append(f"{_name} is not set: production never runs on the embedded servers.")
+if not IS_PRODUCTION and not (DATABASE_URL and REDIS_URL):
+    from config.embedded import database_url, redis_url
+
+    DATABASE_URL = DATABASE_URL or database_url(VAR_DIR)
+    REDIS_URL = REDIS_URL or redis_url(VAR_DIR)
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Counts that all processes share. Whoever uses it must do without it while Redis is away.
+    "shared": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": redis_py_url(REDIS_URL or "redis://unset"),
+        "KEY_PREFIX": "signalbox",
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
+    },
+}
+DATABASES = {
+    "default": {
+        **environ.Env.db_url_config(DATABASE_URL or "postgresql:///unset"),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "ATOMIC_REQUESTS": False,
+        "DISABLE_SERVER_SIDE_CURSORS": True,  # pgbouncer in transaction pooling
+    }
+}
+if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    env.problems.append("DATABASE_URL must name a PostgreSQL server (postgresql://…).")
+# No request, task or command may hold a transaction open for longer than a minute.
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c idle_in_transaction_session_timeout=60000")
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "integrations.User"
+
+# --- Django ---------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "config.apps.ConfigConfig",
+    "config.apps.SignalboxAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "integrations",
+    "analytics",
+    "webhooks",
+]
+MIDDLEWARE = [
+    "config.request_context.RequestContextMiddleware",
+    "config.length_required.LengthRequiredMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "config.content_security_policy.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = True  # the admin's addresses end in a slash, the API's do not
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # finds our widgets in templates/
+LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["config.formats"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 9 * 1024 * 1024  # a batch of events may have 8 MiB
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles" if IS_PRODUCTION else None  # development serves from the sources
+WHITENOISE_USE_FINDERS = not IS_PRODUCTION
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "whitenoise.storage.CompressedManifestStaticFilesStorage"
+            if IS_PRODUCTION
+            else "django.contrib.staticfiles.storage.StaticFilesStorage"
+        )
+    },
+}
+
+# --- Security -------------------------------------------------------------------------------------------------
+
+_HTTPS = _app.scheme == "https"
+if IS_PRODUCTION and not _HTTPS:
+    env.problems.append("APP_URL must start with https:// in production.")
+SECURE_SSL_REDIRECT = IS_PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_HSTS_SECONDS = 31_536_000 if IS_PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_PRODUCTION
+# HSTS preload binds a whole domain for years: the operator's decision, not a default.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+# The names and the shape of Django 6.0's own setting: an upgrade deletes our middleware.
+SECURE_CSP = {
+    "default-src": ["'self'"],
+    "img-src": ["'self'", "data:"],
+    "object-src": ["'none'"],
+    "base-uri": ["'none'"],
+    "form-action": ["'self'"],
+    "frame-ancestors": ["'none'"],
+}
+
+# --- API ------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "integrations.authentication.drf.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["integrations.api.permissions.IsPlatformAdmin"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["integrations.api.parsers.StrictJSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "integrations.api.pagination.PageNumbers",
+    "DEFAULT_SCHEMA_CLASS": "integrations.api.openapi.ProblemAwareSchema",
+    "EXCEPTION_HANDLER": "integrations.api.problems.exception_handler",
+    "DEFAULT_THROTTLE_RATES": {"token": "10/minute"},
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Signalbox",
+    "DESCRIPTION": "The integration control room: credentials, webhooks, messages and what happened to them.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/api",
+}
+JWT_ACCESS_LIFETIME = timedelta(minutes=env.integer("JWT_ACCESS_MINUTES", 15))
+JWT_REFRESH_LIFETIME = timedelta(hours=env.integer("JWT_REFRESH_HOURS", 24))
+
+# --- Mail -----------------------------------------------------------------------------------------------------
+
+EMAIL_HOST = env.text("SMTP_HOST")
+EMAIL_PORT = env.integer("SMTP_PORT", 587)
+EMAIL_HOST_USER = env.text("SMTP_USER")
+EMAIL_HOST_PASSWORD = env.text("SMTP_PASS")
+EMAIL_USE_TLS = bool(EMAIL_HOST)
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default=f"signalbox@{_app.hostname}")
+
+# --- Outgoing requests ----------------------------------------------------------------------------------------
+
+OUTBOUND_ALLOWED_NETWORKS = env.networks(
+    "OUTBOUND_ALLOWED_NETWORKS", default=[] if IS_PRODUCTION else ["127.0.0.0/8", "::1/128"]
+)
+OUTBOUND_REQUIRE_HTTPS = IS_PRODUCTION
+
+# --- Celery ---------------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a broker that is away for hours must find its workers again
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "drain-deliveries": {"task": "webhooks.drain", "schedule": 1.0, "options": {"expires": 5}},
+    "make-partitions": {"task": "analytics.make_partitions", "schedule": 3600.0},
+    "sweep-deleted-tenants": {"task": "integrations.sweep_deleted_tenants", "schedule": 60.0},
+    "forget-idempotency-keys": {"task": "webhooks.forget_idempotency_keys", "schedule": 600.0},
+}
+ENGINE_SHUTDOWN_GRACE_SECONDS = env.integer("ENGINE_SHUTDOWN_GRACE", 20)
+
+# --- What crosses the rooms, by dotted path -------------------------------------------------------------------
+
+TENANT_ROLE = env.text("TENANT_ROLE", default="signalbox_tenant")
+# Who owns tenant data: counted, and deleted in this order, by tenant deletion and by the reset command.
+TENANT_DATA_OWNERS = [
+    "webhooks.tenant_data.owner",
+    "analytics.tenant_data.owner",
+    "integrations.tenant_data.owner",
+]
+# Tables in daily partitions on their UUIDv7 id.
+PARTITIONED_MODELS = ["webhooks.Event", "webhooks.Payload", "webhooks.Delivery", "analytics.WebhookCall"]
+# What the delivery engine can send, by `target_kind`.
+DELIVERY_SENDERS = {"webhook": "webhooks.engine.webhook_sender.WebhookSender"}
+# What analytics needs to know of webhooks (a Protocol in `analytics.ports`).
+WEBHOOK_DIRECTORY = "webhooks.directory.directory"
+
+# --- Logging --------------------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.text("LOG_LEVEL", default="INFO").upper()
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+    env.problems.append("LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR.")
+    LOG_LEVEL = "INFO"
+for _secret in (
+    SECRET_KEY,
+    ENCRYPTION_KEY,
+    *ENCRYPTION_KEYS_PREVIOUS,
+    EMAIL_HOST_PASSWORD,
+    str(DATABASES["default"].get("PASSWORD", "")),
+    urlsplit(REDIS_URL).password or "",
+):
+    register_secret(_secret)
+LOGGING = logging_configuration(level=LOG_LEVEL, as_json=IS_PRODUCTION)
+
+CONFIGURATION_PROBLEMS = env.problems

@@ -1,0 +1,11 @@
+"""The web application for a WSGI server; `config.gunicorn_conf` starts it and what belongs to its process."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+application = get_wsgi_application()
