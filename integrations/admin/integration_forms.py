@@ -1,0 +1,80 @@
+"""Forms built from what a provider declares: labels, help, patterns and which fields are secret."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+
+from integrations.admin.secret_input import SecretField
+from integrations.admin.service_admin import ServiceErrorForm
+from integrations.encryption.errors import EncryptionError
+from integrations.encryption.secret import Secret
+from integrations.models import Integration, Tenant
+from integrations.providers.base import Field, Provider
+from integrations.providers.registry import provider_choices
+
+# The provider's own names could be those of the model's fields.
+PREFIX = "config_"
+
+
+class ChooseProviderForm(forms.Form):
+    """The first step of adding: whose integration it is, and of which kind."""
+
+    tenant = forms.ModelChoiceField(queryset=Tenant.objects.existing().order_by("name"))
+    provider = forms.ChoiceField(choices=provider_choices)
+
+
+class ProviderForm(ServiceErrorForm):
+    """The second step, and the change form. Subclassed for one provider by `provider_form`."""
+
+    service_prefix = PREFIX
+    provider: ClassVar[Provider]
+
+    class Meta:
+        model = Integration
+        fields: ClassVar = ["name", "description", "enabled", "metadata"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].required = False
+        self.fields["name"].help_text = f"Empty: {self.provider.label}."
+        for declared in self.provider.fields:
+            self.fields[f"{PREFIX}{declared.name}"] = self._form_field(declared)
+
+    def config_values(self) -> dict[str, Any]:
+        """Return what was entered, as the service expects it: a blank secret is kept, None clears it."""
+        return {declared.name: self.cleaned_data.get(f"{PREFIX}{declared.name}") for declared in self.provider.fields}
+
+    def _form_field(self, declared: Field) -> forms.Field:
+        stored = self.instance.config.get(declared.name) if self.instance.provider == self.provider.key else None
+        if declared.secret:
+            return SecretField(
+                label=declared.label,
+                help_text=declared.help,
+                required=declared.required,
+                masked=_masked(stored),
+                clearable=not declared.required,
+            )
+        return forms.CharField(
+            label=declared.label,
+            help_text=declared.help,
+            required=declared.required,
+            initial=stored or "",
+            widget=forms.TextInput(attrs={"class": "vTextField", "placeholder": declared.example}),
+        )
+
+
+def provider_form(provider: Provider) -> type[ProviderForm]:
+    """Return the form class of one provider; its declared fields are class attributes, as the admin expects."""
+    names = {f"{PREFIX}{declared.name}": forms.CharField(required=False) for declared in provider.fields}
+    return type(f"{provider.key.title()}Form", (ProviderForm,), {"provider": provider, **names})
+
+
+def _masked(stored: object) -> str:
+    if not isinstance(stored, Secret):
+        return ""
+    try:
+        return stored.masked()
+    except EncryptionError:
+        return "(cannot be read: enter it again)"

@@ -1,0 +1,171 @@
+"""Integrations: two steps to add one, the provider's own fields to change it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+
+from integrations.admin.badges import Tone, badge
+from integrations.admin.integration_forms import PREFIX, ChooseProviderForm, ProviderForm, provider_form
+from integrations.admin.service_admin import ServiceModelAdmin, add_service_error
+from integrations.errors import ServiceError
+from integrations.models import Integration
+from integrations.providers.base import Provider
+from integrations.providers.registry import get_provider, providers_of_slot
+from integrations.services.integrations import (
+    change_integration,
+    create_integration,
+    delete_integration,
+    replace_integration,
+)
+
+STATUS_TONES: dict[str, Tone] = {"active": "good", "inactive": "neutral", "error": "bad"}
+
+
+@admin.register(Integration)
+class IntegrationAdmin(ServiceModelAdmin):
+    list_display = ("name", "tenant", "provider", "state", "health", "owner", "updated_at", "updated_by_name")
+    list_filter = ("provider", "enabled", "health")
+    list_select_related = ("tenant", "owner__user", "owner__tenant")
+    search_fields = ("name", "tenant__name", "tenant__slug")
+    search_help_text = "Search names and tenants."
+    readonly_fields = ("tenant", "provider", "state", "health", "version", "created", "updated")
+    change_form_template = "admin/integrations/integration/change_form.html"
+
+    # --- Adding: first the kind, then its fields ---------------------------------------------------------------
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        choice = ChooseProviderForm(request.GET if "provider" in request.GET else None, initial=request.GET.dict())
+        if not choice.is_valid():
+            return self._page(request, "choose_provider.html", title="Add integration", form=choice)
+        request.chosen = choice.cleaned_data  # type: ignore[attr-defined]
+        provider = get_provider(choice.cleaned_data["provider"])
+        context = {"title": f"Add {provider.label} for {choice.cleaned_data['tenant']}", **(extra_context or {})}
+        return super().add_view(request, form_url, context)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type:
+        kwargs["form"] = provider_form(self._provider(request, obj))
+        kwargs["fields"] = ProviderForm.Meta.fields
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Integration | None = None) -> list[Any]:
+        provider = self._provider(request, obj)
+        declared = [f"{PREFIX}{field.name}" for field in provider.fields]
+        sections: list[Any] = [
+            (None, {"fields": [*(["tenant", "provider", "state"] if obj else []), "name", "description", "enabled"]}),
+            (provider.label, {"fields": declared}),
+            ("Metadata", {"fields": ["metadata"], "classes": ["collapse"]}),
+        ]
+        if obj:
+            sections.append(("History", {"fields": ["health", "version", "created", "updated"]}))
+        return sections
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Integration | None = None) -> tuple[str, ...]:
+        return self.readonly_fields if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Integration, form: ProviderForm, change: bool) -> None:
+        data = form.cleaned_data
+        common = {name: data[name] for name in ("description", "enabled", "metadata")}
+        common["name"] = data["name"] or form.provider.label
+        common["metadata"] = data["metadata"] or {}
+        if change:
+            change_integration(actor=self.actor(request), integration=obj, values=form.config_values(), **common)
+            return
+        made = create_integration(
+            actor=self.actor(request),
+            tenant=request.chosen["tenant"],  # type: ignore[attr-defined]
+            provider=form.provider.key,
+            values=form.config_values(),
+            **common,
+        )
+        obj.pk = made.pk
+        obj.refresh_from_db()
+
+    def delete_model(self, request: HttpRequest, obj: Integration) -> None:
+        delete_integration(actor=self.actor(request), integration=obj)
+
+    # --- Switching the provider of a slot ----------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        switch = path(
+            "<uuid:object_id>/switch-provider/",
+            self.admin_site.admin_view(self.switch_provider_view),
+            name="integrations_integration_switch_provider",
+        )
+        return [switch, *super().get_urls()]
+
+    def switch_provider_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """Ask which provider, then for its fields; what is stored is replaced only by the confirmed form."""
+        integration = get_object_or_404(Integration, pk=object_id)
+        others = [other for other in providers_of_slot(integration.slot) if other.key != integration.provider]
+        chosen = next((other for other in others if other.key == request.GET.get("provider")), None)
+        if chosen is None:
+            return self._page(
+                request, "switch_provider.html", title="Switch provider", original=integration, others=others
+            )
+        form_class = provider_form(chosen)
+        form = form_class(request.POST or None, instance=integration)
+        if request.method == "POST" and form.is_valid():
+            try:
+                replace_integration(
+                    actor=self.actor(request),
+                    integration=Integration.objects.get(pk=object_id),
+                    provider=chosen.key,
+                    values=form.config_values(),
+                    enabled=form.cleaned_data["enabled"],
+                )
+            except ServiceError as error:
+                add_service_error(form, error, PREFIX)
+            else:
+                self.message_user(request, f"{integration} is now sent through {chosen.label}.")
+                return HttpResponseRedirect(reverse("admin:integrations_integration_change", args=[object_id]))
+        return self._page(
+            request,
+            "switch_provider.html",
+            title=f"Switch to {chosen.label}",
+            original=integration,
+            others=others,
+            chosen=chosen,
+            form=form,
+            media=self.media + form.media,
+        )
+
+    # --- Columns and fields ------------------------------------------------------------------------------------
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        obj = context.get("original")
+        context["can_switch_provider"] = obj is not None and len(providers_of_slot(obj.slot)) > 1
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Integration]:
+        return super().get_queryset(request).filter(tenant__deleted_at=None)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return lookup == "tenant__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    @admin.display(description="State", ordering="enabled")
+    def state(self, integration: Integration) -> str:
+        return badge(integration.status, STATUS_TONES[integration.status])
+
+    @admin.display(description="Created")
+    def created(self, integration: Integration) -> str:
+        return f"{integration.created_at:%Y-%m-%d %H:%M:%S} UTC by {integration.created_by_name or 'the system'}"
+
+    @admin.display(description="Last updated")
+    def updated(self, integration: Integration) -> str:
+        return f"{integration.updated_at:%Y-%m-%d %H:%M:%S} UTC by {integration.updated_by_name or 'the system'}"
+
+    def _provider(self, request: HttpRequest, obj: Integration | None) -> Provider:
+        return get_provider(obj.provider if obj else request.chosen["provider"])  # type: ignore[attr-defined]
+
+    def _page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
+        shared = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media}
+        return TemplateResponse(request, f"admin/integrations/integration/{template}", {**shared, **context})

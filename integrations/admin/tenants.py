@@ -1,0 +1,118 @@
+"""Tenants and their members."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+
+from integrations.admin.badges import active_badge
+from integrations.admin.service_admin import ServiceErrorForm, ServiceModelAdmin
+from integrations.models import Membership, Role, Tenant
+from integrations.services.memberships import add_member, change_role, remove_member
+from integrations.services.tenants import create_tenant, delete_tenant, update_tenant
+from integrations.tenant_data_owners import tenant_data_owners
+
+
+@admin.register(Tenant)
+class TenantAdmin(ServiceModelAdmin):
+    list_display = ("name", "slug", "state", "integrations_count", "members_count", "created_at")
+    list_filter = ("is_active",)
+    search_fields = ("name", "slug")
+    search_help_text = "Search names and slugs."
+    fields: ClassVar = ["name", "slug", "is_active", "created_at", "updated_at"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
+        tenants = Tenant.objects.existing()
+        return tenants.annotate(
+            integrations_count=Count("integrations", distinct=True),
+            members_count=Count("memberships", filter=Q(memberships__user__is_active=True), distinct=True),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
+        return ["created_at", "updated_at", *(["slug"] if obj else [])]
+
+    def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
+        data = form.cleaned_data
+        if change:
+            update_tenant(actor=self.actor(request), tenant=obj, name=data["name"], is_active=data["is_active"])
+            return
+        made = create_tenant(
+            actor=self.actor(request), name=data["name"], slug=data["slug"], is_active=data["is_active"]
+        )
+        obj.pk = made.pk
+        obj.refresh_from_db()
+
+    def delete_model(self, request: HttpRequest, obj: Tenant) -> None:
+        delete_tenant(actor=self.actor(request), tenant=obj)
+
+    def get_deleted_objects(
+        self, objs: Sequence[Any] | QuerySet[Any], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[str]]:
+        """Say what goes with each tenant, as counts by table: a tree of a million calls helps nobody."""
+        listed: list[Any] = []
+        totals: dict[str, int] = {}
+        for tenant in objs:
+            counts = {table: n for owner in tenant_data_owners() for table, n in owner.count(tenant.id).items() if n}
+            link = format_html(
+                '<a href="{}">{}</a>', reverse("admin:integrations_tenant_change", args=[tenant.pk]), tenant
+            )
+            listed += [link, [f"{table}: {rows}" for table, rows in counts.items()]]
+            listed.append("Its encryption key is destroyed: backups of its credentials cannot be read any more.")
+            for table, rows in counts.items():
+                totals[table] = totals.get(table, 0) + rows
+        return listed, totals, set(), []
+
+    @admin.display(description="State", ordering="is_active")
+    def state(self, tenant: Tenant) -> str:
+        return active_badge(tenant.is_active)
+
+    @admin.display(description="Integrations", ordering="integrations_count")
+    def integrations_count(self, tenant: Any) -> str:
+        address = reverse("admin:integrations_integration_changelist")
+        return format_html('<a href="{}?tenant__id__exact={}">{}</a>', address, tenant.pk, tenant.integrations_count)
+
+    @admin.display(description="Members", ordering="members_count")
+    def members_count(self, tenant: Any) -> str:
+        address = reverse("admin:integrations_membership_changelist")
+        return format_html('<a href="{}?tenant__id__exact={}">{}</a>', address, tenant.pk, tenant.members_count)
+
+
+class MembershipForm(ServiceErrorForm):
+    class Meta:
+        model = Membership
+        fields: ClassVar = ["tenant", "user", "role"]
+
+
+@admin.register(Membership)
+class MembershipAdmin(ServiceModelAdmin):
+    form = MembershipForm
+    list_display = ("user", "tenant", "role", "created_at")
+    list_filter = ("role",)
+    list_select_related = ("user", "tenant")
+    search_fields = ("user__username", "user__email", "tenant__name", "tenant__slug")
+    search_help_text = "Search people and tenants."
+    autocomplete_fields = ("tenant", "user")
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return lookup == "tenant__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
+        return ("tenant", "user") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: forms.ModelForm, change: bool) -> None:
+        role = Role(form.cleaned_data["role"])
+        if change:
+            change_role(actor=self.actor(request), membership=obj, role=role)
+            return
+        made = add_member(actor=self.actor(request), tenant=obj.tenant, user=obj.user, role=role)
+        obj.pk = made.pk
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        remove_member(actor=self.actor(request), membership=obj, share_integrations=False)

@@ -1,0 +1,181 @@
+"""What integrations look like in answers, and their OpenAPI description; both are read from the providers' fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, extend_schema_field
+from rest_framework import serializers
+
+from integrations.encryption.masking import mask
+from integrations.models import Health, Integration
+from integrations.providers.base import Field, Provider
+from integrations.providers.registry import SHARED_SLOTS, all_providers, providers_of_slot, slots
+from integrations.queries import ShownConfig
+
+STATUSES = ["active", "inactive", "error"]
+
+
+def representation(integration: Integration, shown: ShownConfig) -> dict[str, Any]:
+    """Return the answer for one integration: envelope, then the provider's fields with secrets masked."""
+    return {
+        "id": str(integration.id),
+        "provider": integration.provider,
+        "name": integration.name,
+        "description": integration.description,
+        "enabled": integration.enabled,
+        "health": integration.health,
+        "status": integration.status,
+        "version": integration.version,
+        **shown.values,
+        **({"unreadable": list(shown.unreadable)} if shown.unreadable else {}),
+        "metadata": integration.metadata,
+        "created_at": integration.created_at,
+        "created_by": integration.created_by_name or None,
+        "updated_at": integration.updated_at,
+        "updated_by": integration.updated_by_name or None,
+    }
+
+
+# --- OpenAPI --------------------------------------------------------------------------------------------------------
+
+
+class WrittenEnvelope(serializers.Serializer):
+    enabled = serializers.BooleanField(default=True, help_text="Left out of a change, it stays as it is.")
+    name = serializers.CharField(
+        required=False, max_length=100, allow_blank=True, help_text="Empty: the provider's name."
+    )
+    description = serializers.CharField(required=False, max_length=500, allow_blank=True)
+    metadata = serializers.DictField(required=False, help_text="Free JSON of yours, 16 KiB at most; never secrets.")
+
+
+class ShownEnvelope(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    enabled = serializers.BooleanField(help_text="What a person chose.")
+    health = serializers.ChoiceField(choices=Health.choices, help_text="What the last checks found.")
+    status = serializers.ChoiceField(choices=STATUSES, help_text="Computed from `enabled` and `health`.")
+    version = serializers.IntegerField(help_text="Counts changes.")
+    unreadable = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Secrets that no longer open: store them again."
+    )
+    metadata = serializers.DictField()
+    created_at = serializers.DateTimeField()
+    created_by = serializers.CharField(allow_null=True)
+    updated_at = serializers.DateTimeField()
+    updated_by = serializers.CharField(allow_null=True)
+
+
+def _written_field(field: Field) -> serializers.CharField:
+    about = f"{field.label}. {field.help}"
+    if field.secret:
+        about += " Left out or blank, the stored one is kept."
+    if field.secret and field.required:
+        about += " Required to fill the slot and to switch to this provider."
+    return serializers.CharField(
+        required=field.required and not field.secret,
+        allow_null=not field.required,
+        allow_blank=field.secret or not field.required,
+        max_length=field.max_length,
+        help_text=about,
+    )
+
+
+def _shown_field(field: Field) -> serializers.CharField:
+    return serializers.CharField(allow_null=True, help_text=f"{field.label}{', masked' if field.secret else ''}.")
+
+
+def _provider_field(provider: Provider, **options: Any) -> serializers.CharField:
+    return serializers.CharField(help_text=f"`{provider.key}`.", **options)
+
+
+def _title(provider: Provider) -> str:
+    return "".join(part.capitalize() for part in provider.key.split("_"))
+
+
+def written(provider: Provider) -> type[serializers.Serializer]:
+    """Return the description of a body for one provider."""
+    fields: dict[str, Any] = {field.name: _written_field(field) for field in provider.fields}
+    fields["provider"] = _provider_field(provider, required=provider.slot in SHARED_SLOTS)
+    return type(f"{_title(provider)}IntegrationWrite", (WrittenEnvelope,), fields)
+
+
+def shown(provider: Provider) -> type[serializers.Serializer]:
+    """Return the description of an answer for one provider."""
+    fields: dict[str, Any] = {field.name: _shown_field(field) for field in provider.fields}
+    fields["provider"] = _provider_field(provider)
+    return type(f"{_title(provider)}Integration", (ShownEnvelope,), fields)
+
+
+_SHOWN = {provider.key: shown(provider) for provider in all_providers()}
+
+
+def _one_of(name: str, serializer_classes: list[type[serializers.Serializer]]) -> PolymorphicProxySerializer:
+    return PolymorphicProxySerializer(name, serializer_classes, resource_type_field_name=None, many=False)
+
+
+def _slot_field(slot: str) -> serializers.Field:
+    kinds = [_SHOWN[provider.key] for provider in providers_of_slot(slot)]
+    if len(kinds) == 1:
+        return kinds[0](allow_null=True, help_text="Null where the slot is empty.")
+    described = extend_schema_field(_one_of(f"{slot.capitalize()}Integration", kinds))(serializers.JSONField)
+    return described(allow_null=True)
+
+
+INTEGRATION_MAP = type("IntegrationMap", (serializers.Serializer,), {slot: _slot_field(slot) for slot in slots()})
+ANY_INTEGRATION = _one_of("Integration", list(_SHOWN.values()))
+ANY_INTEGRATION_WRITE = _one_of("IntegrationWrite", [written(provider) for provider in all_providers()])
+
+
+def _example_values(provider: Provider, *, masked: bool) -> dict[str, str]:
+    return {field.name: mask(field.example) if masked and field.secret else field.example for field in provider.fields}
+
+
+def _shown_example(provider: Provider) -> dict[str, Any]:
+    return {
+        "id": "01938f6e-7a1c-7d2e-9b51-3f6f0c9d2b10",
+        "provider": provider.key,
+        "name": provider.label,
+        "description": "",
+        "enabled": True,
+        "health": "unknown",
+        "status": "active",
+        "version": 1,
+        **_example_values(provider, masked=True),
+        "metadata": {},
+        "created_at": "2026-11-20T10:00:00Z",
+        "created_by": "ada",
+        "updated_at": "2026-11-20T10:00:00Z",
+        "updated_by": "ada",
+    }
+
+
+def written_examples() -> list[OpenApiExample]:
+    """Return one complete body a provider, from the examples of its fields."""
+    return [
+        OpenApiExample(
+            provider.label,
+            value={
+                **({"provider": provider.key} if provider.slot in SHARED_SLOTS else {}),
+                **_example_values(provider, masked=False),
+                "enabled": True,
+            },
+            request_only=True,
+        )
+        for provider in all_providers()
+    ]
+
+
+def shown_examples() -> list[OpenApiExample]:
+    return [
+        OpenApiExample(provider.label, value=_shown_example(provider), response_only=True)
+        for provider in all_providers()
+    ]
+
+
+def map_example() -> OpenApiExample:
+    """Return a map whose last slot is empty."""
+    *filled, empty = slots()
+    value: dict[str, Any] = {slot: _shown_example(providers_of_slot(slot)[0]) for slot in filled}
+    return OpenApiExample("All slots", value={**value, empty: None}, response_only=True)

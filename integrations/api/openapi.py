@@ -1,0 +1,121 @@
+"""What the OpenAPI document says of every operation: the ways it can fail, and the tenant in its path."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+from integrations.api.problems import CONTENT_TYPE
+from integrations.authentication.drf import JWTAuthentication
+
+TENANT_PARAMETER = OpenApiParameter("tenant", str, OpenApiParameter.PATH, description="The tenant's id or slug.")
+
+_FAILURES = {
+    400: ("BadRequest", "The body is no JSON object, or cannot be read."),
+    401: ("Unauthorized", "No valid access token or session."),
+    403: ("Forbidden", "Not a platform admin."),
+    404: ("NotFound", "Something that the path names does not exist."),
+    409: ("Conflict", "Contradicts what is stored."),
+    413: ("TooLarge", "The body is too large."),
+    415: ("UnsupportedMediaType", "The body is not `application/json`."),
+    422: ("WrongFields", "Fields are wrong; `errors` names them."),
+    429: ("TooManyRequests", "Too many requests; `Retry-After` says for how many seconds."),
+    503: ("Unavailable", "Temporarily unable; try again."),
+}
+
+
+class AccessTokenScheme(OpenApiAuthenticationExtension):
+    """How to authenticate with a token; registered by being defined."""
+
+    target_class = JWTAuthentication
+    name = "accessToken"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "From `POST /api/auth/token`.",
+        }
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """Problem details (RFC 9457)."""
+
+    type = serializers.CharField(default="about:blank")
+    title = serializers.CharField(help_text="The status in words.")
+    status = serializers.IntegerField()
+    detail = serializers.CharField(help_text="What went wrong, for a person.")
+    instance = serializers.CharField(help_text="The path that was requested.")
+    request_id = serializers.CharField(help_text="Find the request in the logs by it.")
+    errors = serializers.DictField(  # type: ignore[assignment]  # a declared field; the property stays
+        child=serializers.ListField(child=serializers.CharField()),
+        required=False,
+        help_text="Wrong fields with the reasons; inside of others as `events[3].type`.",
+    )
+
+
+class ProblemAwareSchema(AutoSchema):
+    """REST framework's views do not say how they fail; all of ours fail alike, so it is said once."""
+
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular's own
+        return ""  # only what `extend_schema` gives: docstrings speak to whoever reads the code
+
+    def get_override_parameters(self) -> list[Any]:
+        declared = super().get_override_parameters()
+        return [TENANT_PARAMETER, *declared] if "{tenant}" in self.path else declared
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        for status in self._failures():
+            bodies.setdefault(str(status), self._failure(status).ref)
+        return bodies
+
+    def _failure(self, status: int) -> ResolvedComponent:
+        """Return the answer that all operations share for this status."""
+        name, meaning = _FAILURES[status]
+        problem = self.resolve_serializer(ProblemSerializer, "response")
+        content = {CONTENT_TYPE: {"schema": problem.ref, "example": _example(status, meaning)}}
+        component = ResolvedComponent(
+            name, ResolvedComponent.RESPONSE, schema={"description": meaning, "content": content}, object=name
+        )
+        self.registry.register_on_missing(component)
+        return component
+
+    def _failures(self) -> list[int]:
+        failures = {503}
+        if self.view.get_authenticate_header(self.view.request):
+            failures.add(401)
+        if self.view.get_authenticators():
+            failures.add(403)
+        if "{" in self.path:
+            failures.add(404)
+        if self.method in {"POST", "PUT", "PATCH"}:
+            failures |= {400, 413, 415, 422}
+            if self.view.get_authenticators():
+                failures.add(409)
+        elif self._is_list_view():
+            failures |= {404, 422}
+        if self.view.get_throttles():
+            failures.add(429)
+        return sorted(failures)
+
+
+def _example(status: int, meaning: str) -> dict[str, Any]:
+    problem: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": meaning,
+        "instance": "/api/platform/tenants",
+        "request_id": "019a9f5e-6f0c-7cc4-9d0a-2f3a4b5c6d7e",
+    }
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        problem |= {"detail": "The request has wrong fields: slug.", "errors": {"slug": ["This field is required."]}}
+    return problem

@@ -1,0 +1,53 @@
+"""Serializers that refuse what they do not know, instead of dropping it silently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rest_framework import serializers
+
+_MOST_NAMED = 20
+
+if TYPE_CHECKING:
+    _Base = serializers.Serializer
+else:
+    _Base = object
+
+
+class RefuseUnknownFields(_Base):
+    """Answer 422 for a field that does not exist (naming the allowed ones) or that is read only."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        refused = self._refused_fields(data) if isinstance(data, Mapping) else {}
+        try:
+            value = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            if refused and isinstance(error.detail, dict):
+                raise serializers.ValidationError({**error.detail, **refused}) from None
+            raise
+        if refused:
+            raise serializers.ValidationError(refused)
+        return value
+
+    def _refused_fields(self, data: Mapping[Any, Any]) -> dict[str, list[str]]:
+        writable = [name for name, field in self.fields.items() if not field.read_only]
+        refused: dict[str, list[str]] = {}
+        for name in data:
+            if name in writable:
+                continue
+            if name in self.fields:
+                refused[name] = ["This field cannot be written."]
+            else:
+                refused[str(name)] = [f"There is no such field. Allowed: {', '.join(writable)}."]
+            if len(refused) == _MOST_NAMED:
+                break
+        return refused
+
+
+class StrictSerializer(RefuseUnknownFields, serializers.Serializer):
+    """A serializer that refuses unknown and read-only fields."""
+
+
+class StrictModelSerializer(RefuseUnknownFields, serializers.ModelSerializer):
+    """A model serializer that refuses unknown and read-only fields."""

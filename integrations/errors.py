@@ -1,0 +1,29 @@
+"""What a service says when it refuses. The API turns these into problem details, the admin into form errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+class ServiceError(Exception):
+    """A refusal that a caller can act on. `detail` is a sentence for a person and never holds a secret."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class NotFoundError(ServiceError):
+    """The thing that was named does not exist, or not for this caller."""
+
+
+class ConflictError(ServiceError):
+    """The request contradicts what is stored: a name that is taken, a state that forbids the deed."""
+
+
+class InvalidInputError(ServiceError):
+    """Fields are wrong. `errors` maps each field to the reasons, each with the way out."""
+
+    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
+        self.errors = {field: list(reasons) for field, reasons in errors.items()}
+        super().__init__("; ".join(f"{field}: {' '.join(reasons)}" for field, reasons in self.errors.items()))

@@ -1,0 +1,63 @@
+"""n8n: workflows that are started by webhooks, and the instance's public API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from integrations.providers.base import Capability, Field, FieldKind, Provider
+
+# More is appended to these addresses, so they cannot have a query; a fragment is refused for every address.
+_WITHOUT_QUERY = r"[^?]+"
+
+n8n = Provider(
+    key="n8n",
+    label="n8n",
+    slot="n8n",
+    documentation=Path(__file__).with_name("doc.md"),
+    capabilities=frozenset({Capability.WEBHOOK_BASE}),
+    webhook_base_field="base_url",
+    fields=(
+        Field(
+            name="base_url",
+            label="Webhook base address",
+            help="What the addresses of this tenant's webhooks start with; may carry a path.",
+            example="https://n8n.example.com/webhook/tenant123",
+            secret=False,
+            required=True,
+            kind=FieldKind.URL,
+            pattern=_WITHOUT_QUERY,
+            pattern_message="An address without a query (the part after ?), such as https://n8n.example.com/webhook.",
+            max_length=1000,
+        ),
+        Field(
+            name="api_url",
+            label="API address",
+            help="Where the public API answers; left out, it is the host of the webhook base address.",
+            example="https://n8n.example.com",
+            secret=False,
+            kind=FieldKind.URL,
+            pattern=_WITHOUT_QUERY,
+            pattern_message="An address without a query (the part after ?), such as https://n8n.example.com.",
+            max_length=1000,
+        ),
+        Field(
+            name="api_key",
+            label="API key",
+            help="From Settings, n8n API. Firing webhooks does not need it.",
+            example="n8n_api_0123456789abcdef0123456789abcdef01234567",
+            pattern=r"[!-~]+",
+            pattern_message="Paste the key alone: no spaces and no letters outside ASCII.",
+            max_length=4000,
+        ),
+    ),
+)
+
+
+def api_address(config: Mapping[str, object]) -> str:
+    """Return where the instance's API answers: `api_url`, else the origin of `base_url`, without a trailing slash."""
+    if api_url := config.get("api_url"):
+        return str(api_url)
+    base = urlsplit(str(config["base_url"]))
+    return f"{base.scheme}://{base.netloc}"

@@ -1,0 +1,61 @@
+"""All providers, in the order in which people see them.
+
+A provider is imported on first use; a new one is its folder and one line here.
+"""
+
+from __future__ import annotations
+
+from django.utils.module_loading import import_string
+
+from integrations.providers.base import Provider
+
+PROVIDERS: dict[str, str] = {
+    "whatsapp": "integrations.providers.whatsapp.provider.whatsapp",
+    "twilio": "integrations.providers.twilio.provider.twilio",
+    "n8n": "integrations.providers.n8n.provider.n8n",
+}
+# Slots that several providers share; every other slot is called like its provider.
+SHARED_SLOTS = {"sms": "SMS"}
+
+
+class UnknownProviderError(LookupError):
+    """No provider has this key: a mistake in a request, or a row of a provider that was removed."""
+
+
+def get_provider(key: str) -> Provider:
+    """Return the provider with this key; raises UnknownProviderError."""
+    try:
+        path = PROVIDERS[key]
+    except KeyError:
+        raise UnknownProviderError(key) from None
+    provider = import_string(path)
+    if not isinstance(provider, Provider):
+        raise TypeError(f"{path} is no Provider")
+    return provider
+
+
+def all_providers() -> list[Provider]:
+    return [get_provider(key) for key in PROVIDERS]
+
+
+def providers_of_slot(slot: str) -> list[Provider]:
+    """Return the providers that can fill a slot; none when there is no such slot."""
+    return [provider for provider in all_providers() if provider.slot == slot]
+
+
+def slots() -> list[str]:
+    """Return every slot once, in the registry's order."""
+    return list(dict.fromkeys(provider.slot for provider in all_providers()))
+
+
+def slot_label(slot: str) -> str:
+    return SHARED_SLOTS.get(slot) or get_provider(slot).label
+
+
+def provider_choices() -> list[tuple[str, str]]:
+    """Return choices for model fields. Given as a callable, they stay out of migrations."""
+    return [(provider.key, provider.label) for provider in all_providers()]
+
+
+def slot_choices() -> list[tuple[str, str]]:
+    return [(slot, slot_label(slot)) for slot in slots()]

@@ -1,0 +1,268 @@
+"""Create, replace, change and delete integrations.
+
+Every function reads the row again under a lock, so concurrent edits follow one another and none is lost; what the
+caller's instance holds is not looked at. A change counts up `version` and writes one activity entry with the names
+of the changed fields; an edit that changes nothing writes nothing. Raises InvalidInputError for wrong values,
+NotFoundError when tenant or integration are gone, ConflictError, and EncryptionError when a stored secret that is
+needed for the comparison cannot be opened in this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final, Unpack
+from uuid import UUID
+
+from django.db import IntegrityError
+
+from integrations.activity.actor import Actor
+from integrations.activity.recording import record_activity
+from integrations.encryption.errors import KeyNotAtHandError, UnreadableSecretError
+from integrations.encryption.secret import Secret
+from integrations.errors import ConflictError, InvalidInputError, NotFoundError
+from integrations.isolation.scope import tenant_scope
+from integrations.models import Health, Integration, Tenant
+from integrations.providers.base import Provider
+from integrations.providers.registry import SHARED_SLOTS, UnknownProviderError, get_provider, providers_of_slot
+from integrations.services.integration_values import Envelope, Merged, envelope_problems, merge
+
+_ONE_DEFAULT: Final = "integration_one_default"
+
+
+def create_integration(
+    *, actor: Actor, tenant: Tenant, provider: str, values: Mapping[str, object], **envelope: Unpack[Envelope]
+) -> Integration:
+    """Fill the provider's slot of a tenant, as the tenant's default. Raises ConflictError when it is filled."""
+    declared = _provider_named(provider)
+    merged = _merged(declared, values, {}, envelope, keep_public=False)
+    integration = Integration(
+        tenant=tenant,
+        provider=declared.key,
+        slot=declared.slot,
+        config=merged.config,
+        created_by_id=actor.user_id,
+        created_by_name=actor.name,
+        updated_by_id=actor.user_id,
+        updated_by_name=actor.name,
+    )
+    named = _apply_envelope(integration, envelope, declared)
+    try:
+        with _work_of(tenant.id):
+            integration.save(force_insert=True)
+            _record(actor, "integration.created", integration, [*named, *merged.changed])
+    except IntegrityError as error:
+        if _ONE_DEFAULT not in str(error):
+            raise
+        raise ConflictError(f"The slot {declared.slot} has an integration already: change or replace it.") from error
+    return integration
+
+
+def replace_integration(
+    *,
+    actor: Actor,
+    integration: Integration,
+    provider: str,
+    values: Mapping[str, object],
+    expected_version: int | None = None,
+    **envelope: Unpack[Envelope],
+) -> Integration:
+    """Give an integration new public fields, and perhaps another provider of its slot; the row keeps its id.
+
+    Secrets of the same provider that are missing or blank are kept; another provider needs all its required ones.
+    Raises ConflictError when `expected_version` is given and no longer the stored one.
+    """
+    return _update(actor, integration, provider, values, envelope, expected_version, keep_public=False)
+
+
+def change_integration(
+    *,
+    actor: Actor,
+    integration: Integration,
+    values: Mapping[str, object],
+    provider: str | None = None,
+    expected_version: int | None = None,
+    **envelope: Unpack[Envelope],
+) -> Integration:
+    """Change the given fields only. Another `provider` starts without fields, as `replace_integration` does."""
+    return _update(actor, integration, provider, values, envelope, expected_version, keep_public=True)
+
+
+def put_integration(
+    *, actor: Actor, tenant: Tenant, provider: str, values: Mapping[str, object], **envelope: Unpack[Envelope]
+) -> tuple[Integration, bool]:
+    """Create or replace the tenant's default in the provider's slot; also tells whether it was created. Idempotent."""
+    slot = _provider_named(provider).slot
+    for _ in range(3):  # somebody else may fill or empty the slot between the look and the deed
+        with tenant_scope(tenant):
+            existing = Integration.objects.filter(tenant=tenant, owner=None, slot=slot, is_default=True).first()
+        try:
+            if existing is None:
+                made = create_integration(actor=actor, tenant=tenant, provider=provider, values=values, **envelope)
+                return made, True
+            return (
+                replace_integration(actor=actor, integration=existing, provider=provider, values=values, **envelope),
+                False,
+            )
+        except (ConflictError, NotFoundError):
+            continue
+    raise ConflictError(f"The slot {slot} is being changed by somebody else: try again.")
+
+
+def delete_integration(*, actor: Actor, integration: Integration) -> None:
+    """Delete an integration with its secrets. Webhooks that used it stay. Raises NotFoundError when it is gone."""
+    with _work_of(integration.tenant_id):
+        current = _locked(integration)
+        _record(actor, "integration.deleted", current, [])
+        current.delete()
+
+
+def provider_for_slot(*, slot: str, named: object) -> str:
+    """Return the key of the provider that a request means for a slot.
+
+    A slot of one provider needs no name; a shared one does. Raises NotFoundError for an unknown slot and
+    InvalidInputError for a provider that is missing or does not belong there.
+    """
+    possible = [provider.key for provider in providers_of_slot(slot)]
+    if not possible:
+        raise NotFoundError(f"There is no slot {slot}.")
+    if named is None and slot not in SHARED_SLOTS:
+        return possible[0]
+    if not isinstance(named, str) or named not in possible:
+        reason = "This field is required" if named is None else "No such provider in this slot"
+        raise InvalidInputError({"provider": [f"{reason}: name one of {', '.join(possible)}."]})
+    return named
+
+
+# --- One edit -------------------------------------------------------------------------------------------------------
+
+
+def _update(
+    actor: Actor,
+    integration: Integration,
+    provider: str | None,
+    values: Mapping[str, object],
+    envelope: Envelope,
+    expected_version: int | None,
+    *,
+    keep_public: bool,
+) -> Integration:
+    with _work_of(integration.tenant_id):
+        current = _locked(integration)
+        if expected_version is not None and current.version != expected_version:
+            raise ConflictError(f"{current.updated_by_name or 'Somebody'} changed it in the meantime: load it again.")
+        before = current.provider
+        declared = _provider_named(provider or before)
+        if declared.slot != current.slot:
+            raise InvalidInputError({"provider": [f"{declared.label} does not belong to the slot {current.slot}."]})
+        switched = declared.key != before
+        stored = {} if switched else current.config
+        merged = _merged(declared, values, stored, envelope, keep_public=keep_public)
+        old_label = next((other.label for other in providers_of_slot(current.slot) if other.key == before), before)
+        changed = _apply_envelope(current, envelope, declared, was_called=old_label)
+        if switched or merged.changed:
+            current.config = merged.config
+            current.health = _health_after(current, merged)
+            changed += merged.changed
+        if switched:
+            current.provider = declared.key
+        elif not changed:
+            return current
+        current.version += 1
+        current.updated_by_id = actor.user_id
+        current.updated_by_name = actor.name
+        current.save()
+        verb = "integration.provider_switched" if switched else "integration.updated"
+        _record(actor, verb, current, changed, f"from {before} to {declared.key}" if switched else "")
+        return current
+
+
+@contextmanager
+def _work_of(tenant_id: UUID) -> Iterator[None]:
+    """Open the tenant's scope. A tenant that was deleted, perhaps just now, has no keys: it is not there any more."""
+    try:
+        with tenant_scope(tenant_id):
+            _require_tenant(tenant_id)
+            yield
+    except KeyNotAtHandError:
+        _require_tenant(tenant_id)
+        raise
+
+
+def _require_tenant(tenant_id: UUID) -> None:
+    if not Tenant.objects.existing().filter(id=tenant_id).exists():
+        raise NotFoundError("There is no such tenant.")
+
+
+def _locked(integration: Integration) -> Integration:
+    try:
+        return Integration.objects.select_for_update().get(tenant_id=integration.tenant_id, id=integration.id)
+    except Integration.DoesNotExist:
+        raise NotFoundError("The integration does not exist any more.") from None
+
+
+def _provider_named(key: str) -> Provider:
+    try:
+        return get_provider(key)
+    except UnknownProviderError:
+        raise InvalidInputError({"provider": ["There is no such provider."]}) from None
+
+
+def _merged(
+    provider: Provider,
+    values: Mapping[str, object],
+    stored: Mapping[str, object],
+    envelope: Envelope,
+    *,
+    keep_public: bool,
+) -> Merged:
+    merged, problems = merge(provider, given=values, stored=stored, keep_public=keep_public)
+    problems |= envelope_problems(envelope, provider)
+    if problems:
+        raise InvalidInputError(problems)
+    return merged
+
+
+def _apply_envelope(
+    integration: Integration, envelope: Envelope, provider: Provider, was_called: str = ""
+) -> list[str]:
+    """Set what is given and return the names of what changed. An integration without a name is called like its kind."""
+    name = (envelope.get("name", integration.name) or "").strip()
+    wanted: dict[str, object] = {
+        "name": provider.label if name in {"", was_called} else name,
+        "description": (envelope.get("description", integration.description) or "").strip(),
+        "enabled": envelope.get("enabled", integration.enabled),
+        "metadata": envelope.get("metadata", integration.metadata) or {},
+    }
+    changed = [field for field, value in wanted.items() if getattr(integration, field) != value]
+    for field in changed:
+        setattr(integration, field, wanted[field])
+    return changed
+
+
+def _health_after(integration: Integration, merged: Merged) -> str:
+    """Nothing is known of new credentials, but a kept secret that does not open is still broken."""
+    if integration.health == Health.UNREADABLE:
+        kept = [value for name, value in merged.config.items() if name not in merged.changed]
+        if any(isinstance(value, Secret) and not _opens(value) for value in kept):
+            return Health.UNREADABLE
+    return Health.UNKNOWN
+
+
+def _opens(secret: Secret) -> bool:
+    try:
+        secret.reveal()
+    except UnreadableSecretError:
+        return False
+    return True
+
+
+def _record(actor: Actor, verb: str, integration: Integration, changed: list[str], detail: str = "") -> None:
+    record_activity(
+        actor=actor,
+        verb=verb,
+        target=integration,
+        tenant_id=integration.tenant_id,
+        changed_fields=changed,
+        detail=detail,
+    )

@@ -1,0 +1,68 @@
+"""Fixtures shared by all rooms. The servers behind them are started by `tests.servers`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from rest_framework.test import APIClient
+
+from integrations.activity.actor import Actor
+from integrations.models import Tenant, User
+from integrations.services.tenants import create_tenant
+from tests.receiver import Receiver
+
+pytest_plugins = ["tests.secret_hunt"]
+ADMIN_PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture
+def platform_admin(db: None) -> User:
+    return User.objects.create_superuser("ada", "ada@example.com", ADMIN_PASSWORD)
+
+
+@pytest.fixture
+def admin_actor(platform_admin: User) -> Actor:
+    return Actor.of(platform_admin)
+
+
+@pytest.fixture
+def make_tenant(admin_actor: Actor) -> Callable[..., Tenant]:
+    """Make tenants through the service, so that they have their data key."""
+
+    def make(name: str = "Acme", slug: str = "acme") -> Tenant:
+        return create_tenant(actor=admin_actor, name=name, slug=slug)
+
+    return make
+
+
+@pytest.fixture
+def tenant(make_tenant: Callable[..., Tenant]) -> Tenant:
+    return make_tenant()
+
+
+@pytest.fixture
+def other_tenant(make_tenant: Callable[..., Tenant]) -> Tenant:
+    return make_tenant("Other", "other")
+
+
+@pytest.fixture
+def anonymous_api() -> APIClient:
+    return APIClient()
+
+
+@pytest.fixture
+def api(platform_admin: User) -> APIClient:
+    """An API client that carries a platform admin's access token."""
+    from integrations.authentication.tokens import issue_tokens
+
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {issue_tokens(user=platform_admin).access}")
+    return client
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A real HTTP receiver on the loopback address."""
+    with Receiver() as running:
+        yield running

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from typing import Any
+
+import pytest
+
+from integrations.egress.errors import RefusedAddressError
+from integrations.egress.resolver import GuardedResolver, guarded_socket
+
+
+@pytest.fixture(autouse=True)
+def _nothing_allowed(settings) -> None:
+    settings.OUTBOUND_ALLOWED_NETWORKS = []
+
+
+def answering(*addresses: str) -> Any:
+    def look_up(host: str, port: int, *_: Any) -> list[Any]:
+        return [
+            (socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
+            for address in addresses
+        ]
+
+    return look_up
+
+
+def resolve(*addresses: str) -> list[str]:
+    async def run() -> list[str]:
+        resolver = GuardedResolver(answering(*addresses))
+        try:
+            return [answer["host"] for answer in await resolver.resolve("hook.example", 443)]
+        finally:
+            await resolver.close()
+
+    return asyncio.run(run())
+
+
+def test_resolve_returns_public_addresses() -> None:
+    assert resolve("8.8.8.8", "2606:4700::1111") == ["8.8.8.8", "2606:4700::1111"]
+
+
+def test_resolve_leaves_out_private_addresses_when_there_are_public_ones() -> None:
+    assert resolve("10.0.0.1", "8.8.8.8", "::ffff:10.0.0.1") == ["8.8.8.8"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "::1", "64:ff9b::7f00:1", "2002:7f00:1::"])
+def test_resolve_refuses_when_all_addresses_are_private(address: str) -> None:
+    with pytest.raises(RefusedAddressError, match=r"hook\.example"):
+        resolve(address)
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "does-not-exist.invalid"])
+def test_resolve_raises_os_error_when_the_name_has_no_address(host: str) -> None:
+    async def run() -> None:
+        resolver = GuardedResolver()
+        try:
+            await resolver.resolve(host, 443)
+        finally:
+            await resolver.close()
+
+    with pytest.raises(OSError):
+        asyncio.run(run())
+
+
+def test_resolve_can_be_given_up_when_the_system_hangs() -> None:
+    released = threading.Event()
+
+    async def run() -> None:
+        resolver = GuardedResolver(lambda *_: released.wait(10) and [])
+        try:
+            async with asyncio.timeout(0.05):
+                await resolver.resolve("hook.example", 443)
+        finally:
+            await resolver.close()
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(run())
+    released.set()
+
+
+def test_guarded_socket_refuses_a_literal_private_address() -> None:
+    with pytest.raises(RefusedAddressError):
+        guarded_socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80)))
+    with guarded_socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 80))) as made:
+        assert made.family == socket.AF_INET

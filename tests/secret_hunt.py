@@ -1,0 +1,71 @@
+"""After every test: no secret that it encrypted stands in the database or in the log in clear.
+
+What a test encrypts is remembered as it passes the cipher. When the test's body has ended, and before its transaction is
+rolled back, every row of every table is read as text and searched, and so is all that was logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from integrations.encryption.cipher import DataKeyCipher
+
+# Shorter ones stand in names and numbers by chance.
+SHORTEST_HUNTED = 16
+
+
+@contextmanager
+def remembering_what_is_encrypted() -> Iterator[set[str]]:
+    seen: set[str] = set()
+    original = DataKeyCipher.seal
+
+    def seal(self: DataKeyCipher, plaintext: str, associated_data: bytes) -> str:
+        if len(plaintext) >= SHORTEST_HUNTED:
+            seen.add(plaintext)
+        return original(self, plaintext, associated_data)
+
+    DataKeyCipher.seal = seal  # type: ignore[method-assign]
+    try:
+        yield seen
+    finally:
+        DataKeyCipher.seal = original  # type: ignore[method-assign]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    if "hand_made_ciphertext" in item.keywords:
+        return (yield)
+    with remembering_what_is_encrypted() as secrets:
+        result = yield
+        if secrets:
+            places = {"the log": _logged(item), **_database()}
+            found = sorted(
+                f"{place}: {secret[:4]}…" for place, text in places.items() for secret in secrets if secret in text
+            )
+            assert found == [], "A secret stands in clear in these places."
+    return result
+
+
+def _logged(item: pytest.Item) -> str:
+    from _pytest.logging import caplog_handler_key
+
+    handler = item.stash.get(caplog_handler_key, None)
+    return handler.stream.getvalue() if handler is not None else ""
+
+
+def _database() -> dict[str, str]:
+    """Return every table's rows as text; nothing where the test has no database or its transaction has failed."""
+    if connection.connection is None or connection.connection.closed or connection.needs_rollback:
+        return {}
+    with connection.cursor() as cursor:
+        tables = connection.introspection.table_names(cursor)
+        dump: dict[str, Any] = {}
+        for table in tables:
+            cursor.execute(f"SELECT string_agg(t::text, ' ') FROM {connection.ops.quote_name(table)} AS t")
+            dump[table] = cursor.fetchone()[0] or ""
+    return dump
