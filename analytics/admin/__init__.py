@@ -1,0 +1,3 @@
+from analytics.admin import calls
+
+__all__ = ["calls"]

@@ -1,0 +1,39 @@
+"""What this room needs to know of webhooks, without importing them: `settings.WEBHOOK_DIRECTORY` names who tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol, cast, runtime_checkable
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+
+class WebhookReference(Protocol):
+    """A webhook that exists now. Calls keep the id and name of those that do not."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def name(self) -> str: ...
+
+
+@runtime_checkable
+class WebhookDirectory(Protocol):
+    """Looks up a tenant's webhooks and events; called inside the tenant's scope."""
+
+    def find(self, tenant_id: UUID, reference: str) -> WebhookReference | None:
+        """Return the webhook whose id or workflow name `reference` is, whatever text it is."""
+
+    def names(self, tenant_id: UUID, ids: Collection[UUID]) -> dict[UUID, str]:
+        """Return the workflow names of those of `ids` that exist."""
+
+    def payloads(self, tenant_id: UUID, event_ids: Collection[UUID]) -> dict[UUID, str]:
+        """Return the payloads, as the text that was sent, of those events that still have theirs. One query."""
+
+
+def webhook_directory() -> WebhookDirectory:
+    """Return the directory that the settings name."""
+    return cast(WebhookDirectory, import_string(settings.WEBHOOK_DIRECTORY))

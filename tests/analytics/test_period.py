@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from analytics.period import Period, read_moment
+from integrations.errors import InvalidInputError
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-03-10T12:00:00Z", "2026-03-10T12:00Z", "2026-03-10T17:30:00+05:30", "2026-03-10T09:00:00.000-03:00"]
+)
+def test_moment_is_read_in_utc(text: str) -> None:
+    assert read_moment(text) == NOON
+    assert read_moment(text).tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "ISO 8601"),
+        ("yesterday", "ISO 8601"),
+        ("1773144000", "ISO 8601"),
+        ("2026-02-30T12:00:00Z", "ISO 8601"),
+        ("2026-03-10T12:00:00 01:00", "%2B"),  # what a server sees where + was not escaped
+        ("2026-03-10", "zone"),
+        ("2026-03-10T12:00:00", "zone"),
+        ("0001-01-01T00:00:00+14:00", "years 2000"),
+        ("9999-12-31T23:59:59-14:00", "years 2000"),
+    ],
+)
+def test_moment_is_refused_with_the_way_out(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        read_moment(text)
+
+
+def test_period_is_the_last_30_days_when_nothing_is_given() -> None:
+    with time_machine.travel(NOON, tick=False):
+        assert Period.requested(start=None, end=None) == Period(NOON - timedelta(days=30), NOON)
+
+
+def test_period_begins_30_days_before_its_end_when_only_that_is_given() -> None:
+    assert Period.requested(start=None, end=NOON) == Period(NOON - timedelta(days=30), NOON)
+
+
+@pytest.mark.parametrize("end", [NOON, NOON - timedelta(microseconds=1)])
+def test_period_is_refused_when_it_is_empty_or_reversed(end: datetime) -> None:
+    with pytest.raises(InvalidInputError) as refusal:
+        Period.requested(start=NOON, end=end)
+    assert refusal.value.errors == {"to": ["This must be later than `from`."]}
+
+
+def test_period_is_refused_when_it_begins_in_the_future() -> None:
+    with time_machine.travel(NOON, tick=False), pytest.raises(InvalidInputError) as refusal:
+        Period.requested(start=NOON + timedelta(days=1), end=None)
+    assert refusal.value.errors == {"from": ["This must lie in the past."]}
+
+
+def test_period_may_have_400_days_and_no_more() -> None:
+    start = NOON - timedelta(days=400)
+    assert Period.requested(start=start, end=NOON) == Period(start, NOON)
+    with pytest.raises(InvalidInputError) as refusal:
+        Period.requested(start=start - timedelta(microseconds=1), end=NOON)
+    assert refusal.value.errors == {"from": ["A period has at most 400 days: begin later."]}
+
+
+def test_period_is_widened_to_the_hours_that_it_touches() -> None:
+    hour = timedelta(hours=1)
+    touched = Period(NOON + hour / 2, NOON + hour + hour / 60).in_whole_hours()
+    assert touched == Period(NOON, NOON + 2 * hour)
+    assert touched.in_whole_hours() == touched
