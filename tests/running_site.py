@@ -1,0 +1,166 @@
+"""A whole Signalbox in processes of its own: gunicorn, a Celery worker and beat, on a fresh database.
+
+What these tests see is what a customer sees: nothing of the site runs inside the test process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO, Any, Self
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+USERNAME, PASSWORD = "operator", "correct horse battery staple"
+START_SECONDS = 60
+STOP_SECONDS = 30
+
+
+class RunningSite:
+    """Use as a context manager; every process writes to `log_path`, which a test may read for what must not be there."""
+
+    def __init__(self, folder: Path, *, worker_processes: int = 1) -> None:
+        self.log_path = folder / "site.log"
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.worker_processes = worker_processes
+        self.database = f"site_{secrets.token_hex(6)}"
+        self._server_url = os.environ["DATABASE_URL"]
+        parts = urlsplit(self._server_url)
+        self.database_url = urlunsplit(parts._replace(path=f"/{self.database}"))
+        self.environment = {
+            **os.environ,
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": _redis_database(os.environ["REDIS_URL"]),
+            "ENCRYPTION_KEY": secrets.token_hex(32),
+            "PORT": str(self.port),
+            "ENGINE_SHUTDOWN_GRACE": "3",
+            "DJANGO_SUPERUSER_USERNAME": USERNAME,
+            "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+        }
+        self.environment.pop("PYTEST_XDIST_WORKER", None)
+        self._folder = folder
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._log: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        with psycopg.connect(self._server_url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {self.database}")
+        self._log = self.log_path.open("wb")
+        try:
+            self.manage("migrate", "--verbosity", "0")
+            self.manage("ensure_admin")
+            self.start("web", "gunicorn", "--config", "config/gunicorn_conf.py", "config.wsgi")
+            self.start_worker()
+            self.start("beat", "celery", "-A", "config", "beat", "--schedule", str(self._folder / "beat"))
+            wait_until(self._answers, f"the site answers ({self.log_path})", START_SECONDS)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in list(self._processes):
+            self.stop(name)
+        if self._log:
+            self._log.close()
+        with psycopg.connect(self._server_url, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {self.database} WITH (FORCE)")
+
+    def start_worker(self) -> None:
+        self.start("worker", "celery", "-A", "config", "worker", "--concurrency", str(self.worker_processes))
+
+    def start(self, name: str, program: str, *arguments: str) -> None:
+        command = [sys.executable, "-m", program, *arguments]
+        self._processes[name] = subprocess.Popen(
+            command, cwd=ROOT, env=self.environment, stdout=self._log, stderr=self._log, start_new_session=True
+        )
+
+    def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> int:
+        """End one process (with its children, when it is killed) and return its exit code."""
+        process = self._processes.pop(name)
+        if process.poll() is None:
+            os.killpg(process.pid, how) if how == signal.SIGKILL else process.send_signal(how)
+        try:
+            return process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return process.wait()
+
+    def manage(self, *arguments: str, check: bool = True) -> str:
+        """Run a `manage.py` command against this site and return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"manage.py {arguments[0]} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout + done.stderr
+
+    def python(self, code: str) -> Any:
+        """Run code in a Python process of the customer's own, and return the JSON of its last printed line."""
+        printed = self.manage("shell", "--no-imports", "--verbosity", "0", "-c", code)
+        return json.loads(printed.strip().splitlines()[-1])
+
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Read the site's database as its owner."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    def session(self) -> requests.Session:
+        """Return an HTTP session that carries a platform admin's token."""
+        answer = requests.post(
+            f"{self.url}/api/auth/token", json={"username": USERNAME, "password": PASSWORD}, timeout=10
+        )
+        answer.raise_for_status()
+        session = requests.Session()
+        session.headers["Authorization"] = f"Bearer {answer.json()['access']}"
+        return session
+
+    def _answers(self) -> bool:
+        for name, process in self._processes.items():
+            if process.poll() is not None:
+                raise AssertionError(f"{name} ended with {process.returncode}:\n{self.log_path.read_text()[-4000:]}")
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+
+def wait_until(condition: Any, what: str, seconds: float = 15) -> Any:
+    """Return the first true answer of `condition`; fail, saying what was waited for, after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if answer := condition():
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"Waited {seconds} s until {what}.")
+        time.sleep(0.05)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _redis_database(url: str) -> str:
+    """Return a Redis database that the suite's own workers do not use."""
+    number = 32 + secrets.randbelow(31)
+    base, _, _ = url.partition("?")
+    return f"{base}?virtual_host={number}" if base.startswith("redis+socket") else f"{base.rsplit('/', 1)[0]}/{number}"

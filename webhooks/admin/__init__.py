@@ -1,0 +1,3 @@
+from webhooks.admin import webhooks
+
+__all__ = ["webhooks"]

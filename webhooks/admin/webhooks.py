@@ -1,0 +1,239 @@
+"""Webhooks: statistics at a glance, a test that shows its result, the signing secret on request."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from integrations.admin.badges import active_badge
+from integrations.admin.service_admin import ServiceModelAdmin
+from integrations.encryption.errors import EncryptionError
+from integrations.errors import ServiceError
+from integrations.models import Tenant
+from webhooks.admin.webhook_forms import WebhookForm
+from webhooks.models import Webhook
+from webhooks.services.calls import test_webhook
+from webhooks.services.webhook_fields import WebhookFields
+from webhooks.services.webhooks import create_webhook, delete_webhook, read_signing_secret, update_webhook
+from webhooks.target_url import DerivedUrls, target_url
+
+SAMPLE_PAYLOAD = {"test": True, "source": "signalbox"}
+
+
+class TestForm(forms.Form):
+    """The payload of a test."""
+
+    payload = forms.CharField(
+        label="Payload (JSON object)", widget=forms.Textarea(attrs={"rows": 8, "cols": 80, "spellcheck": "false"})
+    )
+
+    def clean_payload(self) -> dict[str, Any]:
+        try:
+            payload = json.loads(self.cleaned_data["payload"])
+        except (ValueError, RecursionError) as error:
+            raise forms.ValidationError(f"This is no valid JSON: {error}") from error
+        if not isinstance(payload, dict):
+            raise forms.ValidationError("The payload must be a JSON object, in braces.")
+        return payload
+
+
+@admin.register(Webhook)
+class WebhookAdmin(ServiceModelAdmin):
+    form = WebhookForm
+    change_form_template = "admin/webhooks/webhook/change_form.html"
+    list_display = (
+        "workflow_name",
+        "tenant",
+        "host",
+        "state",
+        "total_calls",
+        "successful_calls",
+        "failed_calls",
+        "success_rate",
+        "last_called_at",
+    )
+    list_filter = ("is_active", "retry_schedule")
+    list_select_related = ("tenant", "stats")
+    search_fields = ("workflow_name", "tenant__name", "tenant__slug", "url_host")
+    search_help_text = "Search names, tenants and hosts."
+    actions = ("enable", "disable")
+
+    # --- The form ----------------------------------------------------------------------------------------------
+
+    def get_fieldsets(self, request: HttpRequest, obj: Webhook | None = None) -> list[Any]:
+        address = ["sends_to"] if obj else []
+        sections: list[Any] = [
+            (None, {"fields": ["tenant", "workflow_name", "description", "is_active"]}),
+            ("Address", {"fields": ["url", *address, "integration"] if obj else ["url"]}),
+            ("Events", {"fields": ["event_types", "payload_format"]}),
+            ("Authentication", {"fields": ["auth_token", "headers"]}),
+            (
+                "Retries and limits",
+                {
+                    "fields": [
+                        "retry_schedule",
+                        "max_retries",
+                        "retry_client_errors",
+                        "timeout_ms",
+                        "max_concurrency",
+                        "rate_limit_per_minute",
+                    ]
+                },
+            ),
+        ]
+        if obj:
+            history = ["disabled_reason", "disabled_at", "version", "created", "updated_at"]
+            sections.append(("History", {"fields": history}))
+        return sections
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Webhook | None = None) -> tuple[str, ...]:
+        if obj is None:
+            return ()
+        return (
+            "tenant",
+            "workflow_name",
+            "sends_to",
+            "disabled_reason",
+            "disabled_at",
+            "version",
+            "created",
+            "updated_at",
+        )
+
+    def save_model(self, request: HttpRequest, obj: Webhook, form: WebhookForm, change: bool) -> None:
+        changes = form.changes()
+        if change:
+            update_webhook(actor=self.actor(request), tenant=obj.tenant, webhook_id=obj.pk, changes=changes)
+            return
+        tenant, name = form.cleaned_data["tenant"], form.cleaned_data["workflow_name"]
+        made = create_webhook(actor=self.actor(request), tenant=tenant, workflow_name=name, **changes)
+        obj.pk = made.pk
+        obj.refresh_from_db()
+
+    def delete_model(self, request: HttpRequest, obj: Webhook) -> None:
+        delete_webhook(actor=self.actor(request), tenant=obj.tenant, webhook_id=obj.pk)
+
+    # --- Pages of its own --------------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        site = self.admin_site
+        return [
+            path("derived-url/", site.admin_view(self.derived_url_view), name="webhooks_webhook_derived_url"),
+            path("<uuid:object_id>/test/", site.admin_view(self.test_view), name="webhooks_webhook_test"),
+            path("<uuid:object_id>/secret/", site.admin_view(self.secret_view), name="webhooks_webhook_secret"),
+            *super().get_urls(),
+        ]
+
+    def derived_url_view(self, request: HttpRequest) -> JsonResponse:
+        """Answer where a webhook without an address of its own would be sent, for the add form."""
+        tenant = Tenant.objects.identified_by(request.GET.get("tenant", "")).first()
+        name = request.GET.get("workflow_name", "")
+        url = DerivedUrls(tenant).url(workflow_name=name) if tenant and name else None
+        return JsonResponse({"url": url})
+
+    def test_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
+        """Send a test and show its result on the answering page."""
+        webhook = get_object_or_404(Webhook.objects.select_related("tenant"), pk=object_id)
+        sample = json.dumps(SAMPLE_PAYLOAD, indent=2)
+        form = TestForm(request.POST or None, initial={"payload": sample})
+        result, refusal = None, ""
+        if request.method == "POST" and form.is_valid():
+            try:
+                result = test_webhook(webhook, actor=self.actor(request), payload=form.cleaned_data["payload"])
+            except ServiceError as error:
+                refusal = error.detail
+        context = {"title": "Send test", "form": form, "result": result, "refusal": refusal}
+        return self._page(request, "test.html", webhook, context)
+
+    @method_decorator([never_cache, require_POST])
+    def secret_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
+        """Show the signing secret: the one secret that may be read again. Leaves an entry in the activity log."""
+        webhook = get_object_or_404(Webhook.objects.select_related("tenant"), pk=object_id)
+        secret = read_signing_secret(actor=self.actor(request), tenant=webhook.tenant, webhook_id=webhook.pk)
+        return self._page(request, "secret.html", webhook, {"title": "Signing secret", "secret": secret})
+
+    def _page(self, request: HttpRequest, template: str, webhook: Webhook, context: dict[str, Any]) -> HttpResponse:
+        shared = {**self.admin_site.each_context(request), "opts": self.opts, "original": webhook}
+        return TemplateResponse(request, f"admin/webhooks/webhook/{template}", {**shared, **context})
+
+    # --- Actions -----------------------------------------------------------------------------------------------
+
+    @admin.action(description="Enable selected webhooks")
+    def enable(self, request: HttpRequest, queryset: Any) -> None:
+        self._set_active(request, queryset, is_active=True)
+
+    @admin.action(description="Disable selected webhooks")
+    def disable(self, request: HttpRequest, queryset: Any) -> None:
+        self._set_active(request, queryset, is_active=False)
+
+    def _set_active(self, request: HttpRequest, queryset: Any, *, is_active: bool) -> None:
+        changed = 0
+        for webhook in queryset.select_related("tenant").exclude(is_active=is_active).order_by("id"):
+            changes: WebhookFields = {"is_active": is_active}
+            update_webhook(actor=self.actor(request), tenant=webhook.tenant, webhook_id=webhook.pk, changes=changes)
+            changed += 1
+        self.message_user(request, f"{changed} webhooks {'enabled' if is_active else 'disabled'}.")
+
+    # --- Columns and fields ------------------------------------------------------------------------------------
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).filter(tenant__deleted_at=None)
+
+    @admin.display(description="Host", ordering="url_host")
+    def host(self, webhook: Webhook) -> str:
+        return webhook.url_host if webhook.url_host else "derived from n8n"
+
+    @admin.display(description="State", ordering="is_active")
+    def state(self, webhook: Webhook) -> str:
+        return active_badge(webhook.is_active)
+
+    @admin.display(description="Calls", ordering="stats__total_calls")
+    def total_calls(self, webhook: Webhook) -> str:
+        address = reverse("admin:analytics_webhookcall_changelist")
+        return format_html('<a href="{}?target_id={}">{}</a>', address, webhook.pk, _stats(webhook, "total_calls"))
+
+    @admin.display(description="Succeeded", ordering="stats__successful_calls")
+    def successful_calls(self, webhook: Webhook) -> int:
+        return _stats(webhook, "successful_calls")
+
+    @admin.display(description="Failed", ordering="stats__failed_calls")
+    def failed_calls(self, webhook: Webhook) -> int:
+        return _stats(webhook, "failed_calls")
+
+    @admin.display(description="Success rate", empty_value="–")
+    def success_rate(self, webhook: Webhook) -> str | None:
+        total = _stats(webhook, "total_calls")
+        return f"{100 * _stats(webhook, 'successful_calls') / total:.1f} %" if total else None
+
+    @admin.display(description="Last call", ordering="stats__last_called_at", empty_value="never")
+    def last_called_at(self, webhook: Webhook) -> Any:
+        return webhook.stats.last_called_at if hasattr(webhook, "stats") else None
+
+    @admin.display(description="Sends to")
+    def sends_to(self, webhook: Webhook) -> str:
+        try:
+            return target_url(webhook)
+        except ServiceError as error:
+            return error.detail
+        except EncryptionError:
+            return "The stored address cannot be read: enter it again."
+
+    @admin.display(description="Created")
+    def created(self, webhook: Webhook) -> str:
+        return f"{webhook.created_at:%Y-%m-%d %H:%M:%S} UTC by {webhook.created_by_name or 'the system'}"
+
+
+def _stats(webhook: Webhook, name: str) -> int:
+    return getattr(webhook.stats, name) if hasattr(webhook, "stats") else 0

@@ -1,0 +1,213 @@
+"""A tenant's webhooks: `GET|POST …/webhooks`, `GET|PUT|PATCH|DELETE …/webhooks/{webhook}`, its secret, a test call.
+
+The tenant comes from `TenantMixin`, so that other addresses may serve the same views with another permission and
+another source of the tenant. Every read, and the work of showing it, happens inside the tenant's scope.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import generics, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from integrations.api.tenancy import TenantMixin
+from integrations.isolation.scope import tenant_scope
+from webhooks.api.examples import (
+    CREATE,
+    CREATE_DERIVED,
+    CREATED,
+    DISABLE,
+    REPLACE,
+    RESULT,
+    SECRET,
+    SHOWN,
+    TEST,
+    UNDER_WAY,
+)
+from webhooks.api.filters import WebhookFilter
+from webhooks.api.serializers import (
+    SigningSecretSerializer,
+    WebhookChangeSerializer,
+    WebhookCreatedSerializer,
+    WebhookSerializer,
+    WebhookTestResultSerializer,
+    WebhookTestSerializer,
+    WebhookWriteSerializer,
+)
+from webhooks.models import Webhook
+from webhooks.queries import get_webhook, webhooks_of
+from webhooks.services.calls import test_webhook
+from webhooks.services.webhooks import (
+    create_webhook,
+    delete_webhook,
+    read_signing_secret,
+    replace_webhook,
+    update_webhook,
+)
+from webhooks.target_url import DerivedUrls
+
+_WEBHOOK = OpenApiParameter("webhook", str, OpenApiParameter.PATH, description="The webhook's id or workflow_name.")
+_NEVER_STORED = {"Cache-Control": "no-store"}
+
+
+class WebhookTenantMixin(TenantMixin):
+    """What the views of webhooks share: finding the one that the path names, and showing it."""
+
+    def webhook(self) -> Webhook:
+        """Return the webhook of the path; NotFoundError (404) where there is none."""
+        return get_webhook(self.tenant, self.kwargs["webhook"])
+
+    def shown(self, webhook: Webhook) -> dict[str, Any]:
+        """Return the answer for a webhook as it is stored now, with its totals."""
+        with tenant_scope(self.tenant):
+            stored = get_webhook(self.tenant, str(webhook.id))
+            return dict(WebhookSerializer(stored, context={"derived": DerivedUrls(self.tenant)}).data)
+
+
+@extend_schema(tags=["webhooks"])
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="platform_webhooks_list",
+        summary="List webhooks",
+        description="By name unless `ordering` says other.",
+        examples=[SHOWN],
+    )
+)
+class WebhookList(WebhookTenantMixin, generics.ListAPIView[Webhook]):
+    queryset = Webhook.objects.none()
+    serializer_class = WebhookSerializer
+    filterset_class = WebhookFilter
+
+    def get_queryset(self) -> Any:
+        # The API's description is made without a request, and so without a tenant.
+        return webhooks_of(self.tenant.id) if hasattr(self, "tenant") else self.queryset
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        derived = DerivedUrls(self.tenant) if hasattr(self, "tenant") else None
+        return {**super().get_serializer_context(), "derived": derived}
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with tenant_scope(self.tenant):
+            return super().list(request, *args, **kwargs)
+
+    @extend_schema(
+        operation_id="platform_webhooks_create",
+        summary="Create a webhook",
+        description=(
+            "Without a `url` the address is derived: `{base_url}/{tenant slug}/{workflow_name with _ as -}`, from the "
+            "n8n integration. The answer holds the signing secret. 409 for a name that is taken."
+        ),
+        request=WebhookWriteSerializer,
+        responses={201: WebhookCreatedSerializer},
+        examples=[CREATE, CREATE_DERIVED, CREATED],
+    )
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        given = WebhookWriteSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        webhook = create_webhook(actor=self.actor, tenant=self.tenant, **given.validated_data)
+        answer = {**self.shown(webhook), "signing_secret": webhook.signing_secret.reveal()}
+        return Response(answer, status=status.HTTP_201_CREATED, headers=_NEVER_STORED)
+
+
+@extend_schema(tags=["webhooks"], parameters=[_WEBHOOK])
+class WebhookDetail(WebhookTenantMixin, APIView):
+    @extend_schema(
+        operation_id="platform_webhooks_retrieve",
+        summary="Show a webhook",
+        responses=WebhookSerializer,
+        examples=[SHOWN],
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return Response(self.shown(self.webhook()))
+
+    @extend_schema(
+        operation_id="platform_webhooks_replace",
+        summary="Replace a webhook",
+        description="Fields that are left out get their defaults; secrets that are left out or blank are kept.",
+        request=WebhookChangeSerializer,
+        responses=WebhookSerializer,
+        examples=[REPLACE, SHOWN],
+    )
+    def put(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        webhook = self.webhook()
+        values = self._given(webhook, request)
+        return Response(
+            self.shown(replace_webhook(actor=self.actor, tenant=self.tenant, webhook_id=webhook.id, values=values))
+        )
+
+    @extend_schema(
+        operation_id="platform_webhooks_change",
+        summary="Change a webhook",
+        description=(
+            "What is left out stays as it is. Disabling holds the waiting deliveries; enabling brings them back, but "
+            "those of more than 7 days ago fail as expired."
+        ),
+        request=WebhookChangeSerializer,
+        responses=WebhookSerializer,
+        examples=[DISABLE, SHOWN],
+    )
+    def patch(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        webhook = self.webhook()
+        changes = self._given(webhook, request)
+        return Response(
+            self.shown(update_webhook(actor=self.actor, tenant=self.tenant, webhook_id=webhook.id, changes=changes))
+        )
+
+    @extend_schema(
+        operation_id="platform_webhooks_delete",
+        summary="Delete a webhook",
+        description="Waiting deliveries are cancelled. Calls stay until their retention ends.",
+        request=None,
+        responses={204: None},
+    )
+    def delete(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        delete_webhook(actor=self.actor, tenant=self.tenant, webhook_id=self.webhook().id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @staticmethod
+    def _given(webhook: Webhook, request: Request) -> Any:
+        # Partial for PUT too: what a missing field means there is the service's to say.
+        given = WebhookChangeSerializer(webhook, data=request.data, partial=True)
+        given.is_valid(raise_exception=True)
+        return given.validated_data
+
+
+@extend_schema(tags=["webhooks"], parameters=[_WEBHOOK])
+class WebhookSecret(WebhookTenantMixin, APIView):
+    @extend_schema(
+        operation_id="platform_webhooks_secret",
+        summary="Read the signing secret",
+        description="The one secret that may be read again. Leaves an entry in the activity log.",
+        responses=SigningSecretSerializer,
+        examples=[SECRET],
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        secret = read_signing_secret(actor=self.actor, tenant=self.tenant, webhook_id=self.webhook().id)
+        return Response({"signing_secret": secret}, headers=_NEVER_STORED)
+
+
+@extend_schema(tags=["webhooks"], parameters=[_WEBHOOK])
+class WebhookTest(WebhookTenantMixin, APIView):
+    @extend_schema(
+        operation_id="platform_webhooks_test",
+        summary="Send a test",
+        description=(
+            "Fires now and waits for the result; recorded and counted like any call, `triggered_by` is `test`. 202 with "
+            "`success` null when it takes longer. 409 for a webhook that is disabled or has no address."
+        ),
+        request=WebhookTestSerializer,
+        responses={200: WebhookTestResultSerializer, 202: WebhookTestResultSerializer},
+        examples=[TEST, RESULT, UNDER_WAY],
+    )
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        given = WebhookTestSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        result = test_webhook(self.webhook(), actor=self.actor, **given.validated_data)
+        return Response(
+            asdict(result), status=status.HTTP_202_ACCEPTED if result.success is None else status.HTTP_200_OK
+        )

@@ -1,0 +1,75 @@
+"""Signs of life. A lease holds as long as its engine's heartbeat is young; rows of an engine that fell silent are freed."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.db import connection, transaction
+
+from webhooks.engine.limits import SILENT_AFTER_SECONDS
+
+logger = structlog.get_logger(__name__)
+
+_BEAT: Final = """
+    INSERT INTO webhooks_engine (id, host, pid, started_at, heartbeat_at) VALUES (%s, %s, %s, now(), now())
+    ON CONFLICT (id) DO UPDATE SET heartbeat_at = now()
+"""
+_ALIVE: Final = "SELECT count(*) FROM webhooks_engine WHERE heartbeat_at > now() - make_interval(secs => %s)"
+_LOCK_ORPHANS: Final = """
+    SELECT delivery_id, target_kind FROM webhooks_due AS due
+    WHERE lease_by IS NOT NULL AND NOT EXISTS (
+        SELECT FROM webhooks_engine AS engine
+        WHERE engine.id = due.lease_by AND engine.heartbeat_at > now() - make_interval(secs => %s)
+    )
+    ORDER BY delivery_id FOR UPDATE SKIP LOCKED
+"""
+_RELEASE: Final = "UPDATE webhooks_due SET lease_by = NULL, leased_at = NULL WHERE delivery_id = ANY(%s::uuid[])"
+_PARK: Final = """
+    WITH taken AS (DELETE FROM webhooks_due WHERE delivery_id = ANY(%s::uuid[]) RETURNING delivery_id)
+    UPDATE webhooks_delivery AS delivery
+    SET state = 'unknown', next_attempt_at = NULL, finished_at = now(),
+        last_error = 'The worker that was sending this died: whether it arrived is unknown.'
+    FROM taken WHERE delivery.id = taken.delivery_id
+"""
+_FORGET_SILENT: Final = "DELETE FROM webhooks_engine WHERE heartbeat_at < now() - make_interval(secs => %s)"
+_RELEASE_OWN: Final = """
+    WITH own AS (SELECT delivery_id FROM webhooks_due WHERE lease_by = %s ORDER BY delivery_id FOR UPDATE)
+    UPDATE webhooks_due AS due SET lease_by = NULL, leased_at = NULL FROM own WHERE due.delivery_id = own.delivery_id
+"""
+_SIGN_OFF: Final = "DELETE FROM webhooks_engine WHERE id = %s"
+
+
+def beat(engine_id: UUID) -> int:
+    """Say that this engine lives; return how many do."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BEAT, [engine_id, socket.gethostname()[:200], os.getpid()])
+        cursor.execute(_ALIVE, [SILENT_AFTER_SECONDS])
+        return int(cursor.fetchone()[0])
+
+
+def release_silent(*, parked_kinds: Sequence[str]) -> int:
+    """Free what dead engines hold, and return how many rows: to be sent again, or parked for the kinds that ask for it."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_LOCK_ORPHANS, [SILENT_AFTER_SECONDS])
+        orphans = cursor.fetchall()
+        if orphans:
+            parked = [delivery_id for delivery_id, kind in orphans if kind in parked_kinds]
+            cursor.execute(_RELEASE, [[delivery_id for delivery_id, kind in orphans if kind not in parked_kinds]])
+            cursor.execute(_PARK, [parked])
+            logger.warning("leases_of_silent_engines_released", rows=len(orphans), parked=len(parked))
+        cursor.execute(_FORGET_SILENT, [SILENT_AFTER_SECONDS])
+        return len(orphans)
+
+
+def sign_off(engine_id: UUID) -> int:
+    """Free what this engine still holds, forget it, and return how many rows that were."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_RELEASE_OWN, [engine_id])
+        released = int(cursor.rowcount)
+        cursor.execute(_SIGN_OFF, [engine_id])
+    return released

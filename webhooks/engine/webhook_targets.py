@@ -1,0 +1,193 @@
+"""What the engine must know of a webhook to send to it: read from the database, decrypted, and kept for a moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, connection
+from yarl import URL
+
+from analytics.recording import ErrorKind
+from integrations.egress.errors import DestinationError
+from integrations.egress.urls import check_destination
+from integrations.encryption.errors import KeyNotAtHandError, UnreadableSecretError
+from integrations.encryption.secret import Secret
+from webhooks.engine.redaction import HIDDEN, Redactor
+from webhooks.errors import WebhookNotConfigured
+from webhooks.models import PayloadFormat, Webhook
+from webhooks.policy import SCHEDULES
+from webhooks.signing import signing_key
+from webhooks.target_url import target_url
+
+logger = structlog.get_logger(__name__)
+
+# A change of the webhook counts at once (its version is looked at for every claim); one of what its address is derived
+# from, and of the operator's allowed networks, after this time.
+KEPT_SECONDS: Final = 5.0
+MAX_KEPT: Final = 10_000
+
+# Totals belong to a webhook from its first delivery on; recording only ever adds to them.
+_MAKE_STATS: Final = """
+    INSERT INTO webhooks_webhookstats (webhook_id, tenant_id, total_calls, successful_calls, failed_calls, attempts)
+    SELECT id, tenant_id, 0, 0, 0, 0 FROM webhooks_webhook WHERE id = ANY(%s::uuid[]) ORDER BY id
+    ON CONFLICT (webhook_id) DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a webhook cannot be sent to, whatever its endpoint would say."""
+
+    kind: ErrorKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A webhook, ready to send to. `headers` hold its credentials, `shown_headers` the same without them."""
+
+    workflow_name: str
+    places: int
+    timeout_ms: int
+    schedule: tuple[float, ...]
+    max_retries: int | None
+    retry_client_errors: bool
+    is_enveloped: bool
+    url: URL | None = None
+    signing_keys: tuple[bytes, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    shown_headers: Mapping[str, str] = field(default_factory=dict)
+    redactor: Redactor = field(default_factory=lambda: Redactor((), url=""))
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a webhook stands at this moment. `target` is None while it cannot be read here (no key, a fault)."""
+
+    is_active: bool
+    is_tenant_active: bool
+    target: Target | None
+    has_fault: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    version: int
+    at: float
+    target: Target | None
+    has_fault: bool = False
+
+
+class Targets:
+    """Loads webhooks as the owner; used by one database thread."""
+
+    def __init__(self) -> None:
+        self._kept: dict[UUID, _Kept] = {}
+
+    def look_up(self, webhook_ids: Collection[UUID]) -> dict[UUID, State]:
+        """Return the state of each webhook that exists. Database errors go through; other faults are logged."""
+        webhooks = Webhook.objects.filter(id__in=set(webhook_ids)).order_by("id")
+        rows = webhooks.values_list(
+            "id", "version", "is_active", "tenant__is_active", "tenant__deleted_at", "stats__webhook_id"
+        )
+        found = {row[0]: row[1:] for row in rows}
+        if new := sorted(webhook_id for webhook_id, row in found.items() if row[4] is None):
+            with connection.cursor() as cursor:
+                cursor.execute(_MAKE_STATS, [new])
+        self._refresh({webhook_id: row[0] for webhook_id, row in found.items()})
+        return {
+            webhook_id: State(
+                is_active=is_active,
+                is_tenant_active=is_tenant_active and deleted_at is None,
+                target=self._kept[webhook_id].target if webhook_id in self._kept else None,
+                has_fault=webhook_id in self._kept and self._kept[webhook_id].has_fault,
+            )
+            for webhook_id, (_, is_active, is_tenant_active, deleted_at, _) in found.items()
+        }
+
+    def _refresh(self, versions: Mapping[UUID, int]) -> None:
+        now = time.monotonic()
+        if len(self._kept) > MAX_KEPT:
+            self._kept.clear()
+        stale = [
+            webhook_id
+            for webhook_id, version in versions.items()
+            if (kept := self._kept.get(webhook_id)) is None or kept.version != version or now - kept.at > KEPT_SECONDS
+        ]
+        if not stale:
+            return
+        for webhook in Webhook.objects.filter(id__in=stale).select_related("tenant").order_by("id"):
+            self._kept[webhook.id] = _load(webhook, now)
+
+
+def _load(webhook: Webhook, now: float) -> _Kept:
+    try:
+        return _Kept(webhook.version, now, _target(webhook))
+    except KeyNotAtHandError as error:
+        # This process is misconfigured or older than a rotation; another one may be able to send it.
+        logger.error("webhook_key_not_at_hand", webhook_id=str(webhook.id), reason=str(error))  # noqa: TRY400
+        return _Kept(webhook.version, now, None)
+    except DatabaseError:
+        raise
+    except Exception:
+        # One webhook's fault must not stop the deliveries of all others.
+        logger.exception("webhook_not_loaded", webhook_id=str(webhook.id))
+        return _Kept(webhook.version, now, None, has_fault=True)
+
+
+def _target(webhook: Webhook) -> Target:
+    known = Target(
+        workflow_name=webhook.workflow_name,
+        places=webhook.max_concurrency,
+        timeout_ms=webhook.timeout_ms,
+        schedule=SCHEDULES[webhook.retry_schedule],
+        max_retries=webhook.max_retries,
+        retry_client_errors=webhook.retry_client_errors,
+        is_enveloped=webhook.payload_format == PayloadFormat.STANDARD,
+    )
+    try:
+        return _with_secrets(known, webhook)
+    except UnreadableSecretError as error:
+        logger.error("webhook_secret_unreadable", webhook_id=str(webhook.id), reason=str(error))  # noqa: TRY400
+        return _broken(
+            known, ErrorKind.CONFIGURATION, "A stored secret of this webhook cannot be read: enter it again."
+        )
+    except WebhookNotConfigured as error:
+        return _broken(known, ErrorKind.CONFIGURATION, error.detail)
+    except DestinationError as error:
+        return _broken(known, ErrorKind.REFUSED, error.reason)
+    except ValueError:
+        return _broken(
+            known, ErrorKind.CONFIGURATION, "The signing secret of this webhook is no valid one: replace it."
+        )
+
+
+def _with_secrets(known: Target, webhook: Webhook) -> Target:
+    url = check_destination(target_url(webhook))
+    signing_secret = webhook.signing_secret.reveal()
+    own = {name: value.reveal() if isinstance(value, Secret) else str(value) for name, value in webhook.headers.items()}
+    secrets = [signing_secret, *own.values()]
+    headers, shown = dict(own), dict.fromkeys(own, HIDDEN)
+    if webhook.auth_token is not None:
+        token = webhook.auth_token.reveal()
+        secrets.append(token)
+        headers["Authorization"] = f"Bearer {token}"
+        shown["Authorization"] = f"Bearer {HIDDEN}"
+    return replace(
+        known,
+        url=URL(url),
+        signing_keys=(signing_key(signing_secret),),
+        headers=headers,
+        shown_headers=shown,
+        redactor=Redactor(secrets, url=url),
+    )
+
+
+def _broken(known: Target, kind: ErrorKind, message: str) -> Target:
+    return replace(known, problem=Problem(kind, message))

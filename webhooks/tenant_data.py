@@ -1,0 +1,69 @@
+"""This room's part of deleting a tenant: its queue, deliveries, events and webhooks."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Model, QuerySet
+
+from webhooks.models import Delivery, Due, Event, IdempotencyKey, Payload, Webhook, WebhookRuntime, WebhookStats
+
+BATCH: Final = 5_000
+
+# In the order of deletion, each with the column by which its rows are walked: the queue first, so that nothing is
+# sent any more; what refers to webhooks before the webhooks.
+_TABLES: Final[tuple[tuple[type[Model], str], ...]] = (
+    (Due, "delivery_id"),
+    (IdempotencyKey, "key"),
+    (Delivery, "id"),
+    (Payload, "id"),
+    (Event, "id"),
+    (WebhookRuntime, "webhook_id"),
+    (WebhookStats, "webhook_id"),
+    (Webhook, "id"),
+)
+
+# Locked in the order of their ids, as recording transactions do, so that none waits for another in a circle.
+_EMPTY_QUEUE: Final = """
+    WITH waiting AS (SELECT delivery_id FROM webhooks_due WHERE tenant_id = %s ORDER BY delivery_id FOR UPDATE)
+    DELETE FROM webhooks_due AS due USING waiting WHERE due.delivery_id = waiting.delivery_id
+"""
+
+
+class WebhooksDataOwner:
+    """Owner of the tables above."""
+
+    def stop(self, tenant_id: UUID) -> None:
+        """Empty the tenant's queue within the caller's transaction: nothing more is sent for it."""
+        with connection.cursor() as cursor:
+            cursor.execute(_EMPTY_QUEUE, [tenant_id])
+
+    def count(self, tenant_id: UUID | None) -> dict[str, int]:
+        """Return the number of rows by table, of one tenant or of all."""
+        return {model._meta.db_table: _rows(model, tenant_id).count() for model, _ in _TABLES}
+
+    def delete(self, tenant_id: UUID | None) -> dict[str, int]:
+        """Delete in short transactions and return how many rows went from each table, of one tenant or of all.
+
+        May run beside itself, and again after it was interrupted.
+        """
+        return {model._meta.db_table: _delete_in_batches(_rows(model, tenant_id), key) for model, key in _TABLES}
+
+
+def _rows(model: type[Model], tenant_id: UUID | None) -> QuerySet[Any]:
+    rows = model._base_manager.all()
+    return rows if tenant_id is None else rows.filter(tenant_id=tenant_id)
+
+
+def _delete_in_batches(rows: QuerySet[Any], key: str) -> int:
+    """Walk through the rows by their key, so that of a partitioned table each batch opens the partitions of its range."""
+    total = 0
+    while batch := list(rows.order_by(key).values_list(key, flat=True)[:BATCH]):
+        _, deleted = rows.filter(**{f"{key}__gte": batch[0], f"{key}__lte": batch[-1]}).delete()
+        total += deleted.get(rows.model._meta.label, 0)
+    return total
+
+
+owner = WebhooksDataOwner()
