@@ -48,7 +48,7 @@ lock: $(STAMP)  ## Pin the versions anew from requirements*.txt (upgrades within
 LOCK := pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --custom-compile-command 'make lock'
 
 bench-encryption: $(STAMP)  ## Time per encrypted value, per config of five fields, and masking
-	$(BIN)/python -m integrations.encryption.benchmark
+	$(BIN)/python -m tests.benchmarks.bench_encryption
 
 screenshots: $(STAMP)  ## Take the documentation's pictures anew (needs Chromium)
 	SIGNALBOX_SCREENSHOTS=1 $(BIN)/python -m pytest -n0 tests/browser

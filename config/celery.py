@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Any
+import signal
+from typing import TYPE_CHECKING, Any
 
 from celery import Celery
 from celery.signals import (
@@ -20,10 +21,12 @@ from celery.signals import (
     worker_shutting_down,
 )
 
+if TYPE_CHECKING:
+    from celery.beat import Service
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("signalbox")
-app.set_default()  # a new app is the current one of its own thread only, and requests are served by others
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
@@ -42,6 +45,12 @@ def _refuse_to_start(**_: Any) -> None:
     from config.startup import refuse_to_start
 
     refuse_to_start()
+
+
+@beat_init.connect(weak=False)
+def _stop_beat_between_two_hints(sender: Service, **_: Any) -> None:
+    """Celery's own handler raises in the middle of what beat is doing, which may be writing to Redis: a page of traceback."""
+    signal.signal(signal.SIGTERM, lambda *_: sender.stop())
 
 
 @worker_init.connect(weak=False)

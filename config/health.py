@@ -11,7 +11,7 @@ from functools import cache
 import redis
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
@@ -52,7 +52,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 def _passes(name: str, check: Callable[[], None]) -> bool:
     try:
         check()
-    except (NotReadyError, DatabaseError, redis.RedisError) as error:
+    except (NotReadyError, Error, redis.RedisError) as error:
         logger.warning("not_ready", check=name, reason=f"{type(error).__name__}: {error}")
         return False
     return True
@@ -97,3 +97,14 @@ CHECKS: dict[str, Callable[[], None]] = {
     "broker": _broker,
     "encryption": _encryption,
 }
+PROBES = {"/healthz": healthz, "/readyz": readyz}
+
+
+class ProbeMiddleware:
+    """Answer probes before anything looks at the Host header: balancers ask by address, and often by HTTP."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return PROBES.get(request.path, self.get_response)(request)

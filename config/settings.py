@@ -86,8 +86,12 @@ DATABASES = {
 }
 if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     env.problems.append("DATABASE_URL must name a PostgreSQL server (postgresql://…).")
-# No request, task or command may hold a transaction open for longer than a minute.
-DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c idle_in_transaction_session_timeout=60000")
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 5,  # seconds; a host that swallows packets must not hang a health check
+    # No request, task or command may hold a transaction open for longer than a minute.
+    "options": "-c idle_in_transaction_session_timeout=60000",
+    **DATABASES["default"].get("OPTIONS", {}),
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "integrations.User"
 
@@ -113,6 +117,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.request_context.RequestContextMiddleware",
+    "config.health.ProbeMiddleware",
     "config.length_required.LengthRequiredMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.content_security_policy.ContentSecurityPolicyMiddleware",

@@ -92,7 +92,7 @@ def make_keys_once(var_dir: Path, environment: Environment) -> None:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
             new.write(secrets.token_hex(32) + "\n")
         draft.rename(path)
-        say(f"Made {path.relative_to(var_dir.parent)}. Keep it: without it the stored secrets are lost.")
+        say(f"Made {path.relative_to(var_dir.parent)}.")
 
 
 def processes(port: int, *, demo: bool) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Every address of the site. The admin's end in a slash, the API's do not."""
+"""Every address of the site but the probes' (`config.health`). The admin's end in a slash, the API's do not."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
-
-from config.health import healthz, readyz
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -19,8 +17,6 @@ urlpatterns = [
     # Open: the document describes the API and holds nothing of an installation.
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
-    path("healthz", healthz),
-    path("readyz", readyz),
 ]
 
 handler400 = "config.error_pages.bad_request"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -14,6 +15,9 @@ class TenantDataOwner(Protocol):
 
     def stop(self, tenant_id: UUID) -> None:
         """Let nothing more happen for this tenant. Called in the transaction that deletes it; must be quick."""
+
+    def in_flight(self, since: datetime) -> int:
+        """Return how much may still be written, for any tenant, by what had begun before `since`; 0 is certain."""
 
     def count(self, tenant_id: UUID | None) -> dict[str, int]:
         """Return the number of rows in each table, the tables in the order of deletion."""

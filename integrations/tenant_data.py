@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,10 @@ class IntegrationsDataOwner:
 
     def stop(self, tenant_id: UUID) -> None:
         """Do nothing: this room does nothing for a tenant by itself."""
+
+    def in_flight(self, since: datetime) -> int:
+        """Return 0: what this room writes, it writes in the caller's own transaction."""
+        return 0
 
     def count(self, tenant_id: UUID | None) -> dict[str, int]:
         return {_table(rows): rows.count() for rows in self._rows(tenant_id)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.test import override_settings
 from rest_framework.test import APIClient
 
 from integrations.activity.actor import Actor
@@ -14,6 +15,13 @@ from tests.receiver import Receiver
 
 pytest_plugins = ["tests.secret_hunt"]
 ADMIN_PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """Hash passwords cheaply: the real hasher takes half a second for each account, on purpose."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlsplit
 
 import uvloop
 from django.conf import settings
@@ -54,12 +54,14 @@ class RunningEngine:
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self.engine.run())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  (raised by `stop`)
             self._error = error
 
 
 @contextmanager
-def running_engine(senders: Mapping[str, Sender] | None = None, *, grace_seconds: float = 2.0) -> Iterator[RunningEngine]:
+def running_engine(
+    senders: Mapping[str, Sender] | None = None, *, grace_seconds: float = 2.0
+) -> Iterator[RunningEngine]:
     """Run an engine while the block runs."""
     engine = RunningEngine(senders, grace_seconds=grace_seconds).start()
     try:
@@ -102,9 +104,7 @@ def worker_process(*arguments: str, environment: Mapping[str, str] | None = None
 
 def test_database_url() -> str:
     """Return the URL of the database that the tests of this process use."""
-    found = connection.settings_dict
-    query = {"host": found["HOST"], "port": found["PORT"], "user": found["USER"], "password": found["PASSWORD"]}
-    return f"postgresql:///{quote(found['NAME'])}?" + urlencode({key: value for key, value in query.items() if value})
+    return urlsplit(settings.DATABASE_URL)._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
 
 
 test_database_url.__test__ = False  # type: ignore[attr-defined]

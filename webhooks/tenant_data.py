@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Model, QuerySet
+from django.db.models import Case, Model, QuerySet, Sum, When
+from django.utils import timezone
 
-from webhooks.models import Delivery, Due, Event, IdempotencyKey, Payload, Webhook, WebhookRuntime, WebhookStats
+from webhooks.engine.limits import SILENT_AFTER_SECONDS
+from webhooks.models import Delivery, Due, Engine, Event, IdempotencyKey, Payload, Webhook, WebhookRuntime, WebhookStats
 
 BATCH: Final = 5_000
 
@@ -39,6 +42,11 @@ class WebhooksDataOwner:
         """Empty the tenant's queue within the caller's transaction: nothing more is sent for it."""
         with connection.cursor() as cursor:
             cursor.execute(_EMPTY_QUEUE, [tenant_id])
+
+    def in_flight(self, since: datetime) -> int:
+        """Return how many deliveries running engines had in hand; one that was not heard of since counts as busy."""
+        alive = Engine.objects.filter(heartbeat_at__gt=timezone.now() - timedelta(seconds=SILENT_AFTER_SECONDS))
+        return alive.aggregate(busy=Sum(Case(When(heartbeat_at__lte=since, then=1), default="in_flight")))["busy"] or 0
 
     def count(self, tenant_id: UUID | None) -> dict[str, int]:
         """Return the number of rows by table, of one tenant or of all."""

@@ -17,6 +17,7 @@ from typing import Final
 
 DATABASE: Final = "signalbox"
 LOGIN: Final = "signalbox"
+ID_FILE: Final = "embedded.id"
 
 # A socket address holds about 107 bytes; PostgreSQL's `/.s.PGSQL.5432.lock` and Redis' `/redis.sock` follow the folder's name.
 _MOST_SOCKET_FOLDER_BYTES: Final = 89
@@ -78,9 +79,12 @@ def places_of(var_dir: Path) -> Places:
     Normally in `var` itself. As root, whose account for the servers may be unable to enter the checkout (`/root` is 0700), under
     `/var/tmp`: opening the parents for everyone would be the wrong way round. Data that exist decide, so that a folder's changed
     mode does not make them disappear. Sockets move to `/tmp` where the path is too long for a socket's address.
+
+    Folders elsewhere are named after the path and `var/embedded.id`, which the launcher writes: a new checkout in the place of a
+    deleted one does not find the old one's data, whose keys are gone, and a copy of a checkout does not share the original's.
     """
     var = var_dir.absolute()
-    mark = f"signalbox-{os.getuid()}-{hashlib.sha256(os.fsencode(os.path.realpath(var))).hexdigest()[:12]}"
+    mark = f"signalbox-{os.getuid()}-{_identity(var)}"
     elsewhere = Path("/var/tmp") / mark  # noqa: S108  (its owner and mode are checked before use)
     account = _account([var / "postgres", elsewhere / "postgres"])
     if can_enter(var, account):
@@ -91,6 +95,12 @@ def places_of(var_dir: Path) -> Places:
     if len(os.fsencode(sockets)) > _MOST_SOCKET_FOLDER_BYTES or not _PLAIN_PATH.fullmatch(str(sockets)):
         sockets = Path("/tmp") / mark  # noqa: S108  (its owner and mode are checked before use)
     return Places(var=var, data=home / "postgres", sockets=sockets, account=account)
+
+
+def _identity(var: Path) -> str:
+    id_file = var / ID_FILE
+    own = id_file.read_bytes() if id_file.exists() else b""
+    return hashlib.sha256(os.fsencode(os.path.realpath(var)) + b"\0" + own).hexdigest()[:12]
 
 
 def can_enter(path: Path, account: Account) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
-from config.embedded.places import EmbeddedServersError, database_url, places_of, redis_url
+from config.embedded.places import ID_FILE, EmbeddedServersError, database_url, places_of, redis_url
 from config.embedded.postgres import Postgres
 from config.embedded.programs import own_folder
 from config.embedded.redis_server import RedisServer
@@ -23,25 +24,28 @@ class EmbeddedServers:
 
     def __init__(self, var_dir: Path, *, durable: bool = True, say: Callable[[str], None] = print) -> None:
         """`durable=False` (tests) lets PostgreSQL lose data when the machine stops, and is faster for it."""
-        self._places = places_of(var_dir)
+        self._var = var_dir.absolute()
+        self._durable = durable
         self._say = say
-        self._postgres = Postgres(self._places, durable=durable, say=say)
-        self._redis = RedisServer(self._places)
-        self._lock: IO[str] | None = None
+        self._has_told_home = False
 
     def __enter__(self) -> Self:
         """Take the lock; raises FolderInUseError."""
-        var = self._places.var
-        if not var.exists():
-            var.mkdir(parents=True)
-            var.chmod(0o755)  # whatever the umask: as root, the servers' account passes through it
-        lock = (var / "embedded.lock").open("a")
+        if not self._var.exists():
+            self._var.mkdir(parents=True)
+            self._var.chmod(0o755)  # whatever the umask: as root, the servers' account passes through it
+        self._lock = (self._var / "embedded.lock").open("a")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            lock.close()
-            raise FolderInUseError(f"Signalbox is already running in this folder ({var.parent}).") from None
-        self._lock = lock
+            self._lock.close()
+            raise FolderInUseError(f"Signalbox is already running in this folder ({self._var.parent}).") from None
+        id_file = self._var / ID_FILE
+        if not id_file.exists():
+            id_file.write_text(secrets.token_hex(8), encoding="ascii")
+        self._places = places_of(self._var)
+        self._postgres = Postgres(self._places, durable=self._durable, say=self._say)
+        self._redis = RedisServer(self._places)
         return self
 
     def __exit__(
@@ -51,8 +55,7 @@ class EmbeddedServers:
         try:
             self.stop()
         finally:
-            if self._lock is not None:
-                self._lock.close()
+            self._lock.close()
 
     def start_postgres(self) -> str:
         """Start PostgreSQL, or find that it runs, and return its URL once it answers. Makes data, login and database once."""
@@ -78,9 +81,11 @@ class EmbeddedServers:
     def _own_folders(self) -> None:
         places = self._places
         if places.home != places.var:
-            self._say(
-                f"The account {places.account.name} cannot enter {places.var}: "
-                f"data and sockets of the embedded servers are in {places.home}."
-            )
+            if not self._has_told_home:
+                self._has_told_home = True
+                self._say(
+                    f"The account {places.account.name} cannot enter {places.var}: "
+                    f"data and sockets of the embedded servers are in {places.home}."
+                )
             own_folder(places.home, places.account)
         own_folder(places.sockets, places.account)

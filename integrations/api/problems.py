@@ -19,7 +19,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
 )
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import DataError, IntegrityError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions
@@ -182,7 +182,7 @@ def _storage_problem(exc: Exception) -> Problem | None:
     if isinstance(exc, IntegrityError):
         logger.warning("constraint_refused_by_database", exc_info=exc)
         return Problem(409, "The request contradicts what is stored; it may have changed a moment ago.")
-    if isinstance(exc, OperationalError):
+    if isinstance(exc, OperationalError | InterfaceError):
         logger.error("database_unavailable", exc_info=exc)
         return Problem(503, "The database did not answer. Try again later.", headers=_retry_soon())
     return None

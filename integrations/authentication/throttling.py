@@ -35,7 +35,7 @@ class LoginThrottle(BaseThrottle):
         # Both are always counted: an address that is refused still uses up the username's tries.
         counts = [_count(f"log-in:{who}:{int(now // window)}", window) for who in _who(request)]
         self._wait = window - now % window
-        return counts[0] <= int(allowed)
+        return max(counts) <= int(allowed)
 
     def wait(self) -> float | None:
         return self._wait

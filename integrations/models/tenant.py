@@ -11,7 +11,7 @@ from django.db import models
 
 from integrations.ids import uuid7
 
-SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
+SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z"
 
 
 class TenantQuerySet(models.QuerySet["Tenant"]):

@@ -264,9 +264,26 @@ def test_closed_parent_keeps_its_mode_and_data_go_elsewhere_when_root_starts(var
         assert stat.S_IMODE(home.stat().st_mode) == 0o700
         assert str(home) in said[0]
     assert stat.S_IMODE(var.parent.stat().st_mode) == 0o700
-    assert sorted(path.name for path in var.iterdir()) == ["embedded.lock", "initdb.log", "postgres.log", "redis.log"]
+    assert sorted(path.name for path in var.iterdir()) == [
+        "embedded.id",
+        "embedded.lock",
+        "initdb.log",
+        "postgres.log",
+        "redis.log",
+    ]
     var.parent.chmod(0o711)
     assert places_of(var).home == home  # data that exist are found again
+
+
+@as_root
+def test_new_checkout_in_the_place_of_a_deleted_one_does_not_find_its_data(var: Path) -> None:
+    var.parent.chmod(0o700)
+    homes = []
+    for _ in range(2):
+        with EmbeddedServers(var, say=lambda _: None):
+            homes.append(places_of(var).home)
+        remove(var)
+    assert homes[0] != homes[1]
 
 
 @as_root

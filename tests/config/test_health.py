@@ -27,6 +27,12 @@ def test_the_process_probe_touches_nothing(client: Client) -> None:
     assert "no-store" in response.headers["Cache-Control"]
 
 
+def test_answers_balancers_which_ask_by_address(db: None, client: Client) -> None:
+    assert client.get("/healthz", HTTP_HOST="10.0.0.5:8000").status_code == 200
+    assert client.get("/readyz", HTTP_HOST="10.0.0.5:8000").status_code == 200
+    assert client.get("/admin/", HTTP_HOST="10.0.0.5:8000").status_code == 400
+
+
 def test_is_ready_when_every_check_passes(db: None, client: Client) -> None:
     response = client.get("/readyz")
 

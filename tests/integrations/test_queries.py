@@ -38,6 +38,9 @@ def test_slot_is_found_or_refused(tenant: Tenant, other_tenant: Tenant, n8n: Int
     for of, slot in ((tenant, "sms"), (other_tenant, "n8n"), (tenant, "fax"), (tenant, "twilio")):
         with pytest.raises(NotFoundError):
             integration_in_slot(of, slot)
+    Integration.objects.update(is_default=False)
+    with pytest.raises(NotFoundError):
+        integration_in_slot(tenant, "n8n")
 
 
 def test_shown_config_masks_secrets_and_names_every_field(n8n: Integration) -> None:

@@ -28,9 +28,7 @@ from webhooks.services.webhooks import create_webhook
 
 @pytest.fixture
 def receiving(transactional_db: None, tenant: Tenant, admin_actor: Actor, receiver: Receiver) -> Webhook:
-    return create_webhook(
-        actor=admin_actor, tenant=tenant, workflow_name="receiving", url=receiver.url("/receiving")
-    )
+    return create_webhook(actor=admin_actor, tenant=tenant, workflow_name="receiving", url=receiver.url("/receiving"))
 
 
 def finish(delivery: Delivery, *, state: str, **call: Any) -> None:
@@ -98,9 +96,7 @@ def test_waiting_inside_a_transaction_is_refused_before_anything_is_stored(
     assert not Event.objects.exists()
 
 
-def test_a_disabled_webhook_is_neither_called_nor_tested(
-    receiving: Webhook, admin_actor: Actor
-) -> None:
+def test_a_disabled_webhook_is_neither_called_nor_tested(receiving: Webhook, admin_actor: Actor) -> None:
     disabled = update(receiving, admin_actor, is_active=False)
 
     for call in (
@@ -133,7 +129,10 @@ def test_waiting_returns_the_failure_when_the_retries_are_over(receiving: Webhoo
         result = call_webhook(receiving, {}, wait=True, max_retries=1)
 
     assert (result.success, result.status_code, result.attempts) == (False, 500, 2)
-    assert (result.response_body, result.error_message) == ("broken", "The endpoint answered 500 Internal Server Error.")
+    assert (result.response_body, result.error_message) == (
+        "broken",
+        "The endpoint answered 500 Internal Server Error.",
+    )
 
 
 def test_waiting_ends_when_the_seconds_run_out_and_the_delivery_goes_on(receiving: Webhook) -> None:

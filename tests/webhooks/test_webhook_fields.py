@@ -4,8 +4,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from integrations.activity.actor import Actor
+from integrations.encryption.errors import UnreadableSecretError
 from integrations.errors import InvalidInputError
 from integrations.models import Tenant
 from integrations.services.integrations import create_integration, delete_integration
@@ -195,3 +197,23 @@ def test_refuses_integration_without_base_when_the_url_is_derived(tenant: Tenant
     with pytest.raises(InvalidInputError) as refusal:
         update(made, admin_actor, integration=twilio.id)
     assert list(refusal.value.errors) == ["url"]
+
+
+def test_changes_one_header_when_another_no_longer_opens(webhook: Webhook, admin_actor: Actor) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE webhooks_webhook SET headers = jsonb_set(headers, '{X-Key}', headers->'X-Env')")
+    update(webhook, admin_actor, header_changes={"X-Env": "production"})
+    stored = Webhook.objects.get(id=webhook.id).headers
+    assert stored["X-Env"].reveal() == "production"
+    with pytest.raises(UnreadableSecretError):
+        stored["X-Key"].reveal()
+    update(webhook, admin_actor, header_changes={"X-Key": "given-again-0123456789"})
+    assert headers_of(webhook) == {"X-Key": "given-again-0123456789", "X-Env": "production"}
+
+
+@pytest.mark.parametrize("field", ["workflow_name", "tenant", "version", "signing_secret"])
+def test_refuses_what_nobody_may_set(tenant: Tenant, webhook: Webhook, admin_actor: Actor, field: str) -> None:
+    with pytest.raises(InvalidInputError) as refusal:
+        update(webhook, admin_actor, description="changed", **{field: "x"})
+    assert refusal.value.errors == {field: ["This field cannot be changed."]}
+    assert Webhook.objects.get(id=webhook.id).version == 1

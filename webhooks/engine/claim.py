@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from webhooks.engine.database import uuid_array
 from webhooks.engine.limits import CLAIM_ROWS, MIN_TENANT_ROWS, PREFETCH
 from webhooks.engine.senders import Claimed
 
@@ -25,6 +26,7 @@ ZERO: Final = UUID(int=0)
 # `tenants` and the two walks are recursive: each step is one probe of the partial index for the next key. The walk over
 # a tenant's targets begins after the last target that was served, and wraps. Steps are made only as rows are asked for.
 #
+# The rows to lease are named as one list, so that they are looked up one by one, whatever PostgreSQL thinks of the rest.
 # `room` is what may be claimed of one target: what its lane has room for; where there are more engines than places,
 # also not more than the places that no engine has taken (two claims at the same moment may still both take one).
 _CLAIM: Final = """
@@ -38,7 +40,7 @@ WITH RECURSIVE tenants AS (
 ), leased AS MATERIALIZED (
     SELECT target_id, count(*) AS rows FROM webhooks_due WHERE lease_by IS NOT NULL GROUP BY target_id
 ), picked AS (
-    SELECT row_number() OVER () AS place, ready.delivery_id
+    SELECT ready.delivery_id
     FROM tenants
     CROSS JOIN LATERAL (
         SELECT 1 FROM integrations_tenant
@@ -94,10 +96,12 @@ WITH RECURSIVE tenants AS (
         LIMIT %(tenant_rows)s
     ) AS ready
     LIMIT %(rows)s
+), chosen AS (
+    SELECT array_agg(delivery_id) AS ids FROM picked
 )
 UPDATE webhooks_due AS due SET lease_by = %(engine)s, leased_at = now()
-FROM picked WHERE due.delivery_id = picked.delivery_id
-RETURNING picked.place, due.delivery_id, due.tenant_id, due.target_kind, due.target_id, due.event_id, due.attempt,
+WHERE due.delivery_id = ANY((SELECT ids FROM chosen)::uuid[])
+RETURNING array_position((SELECT ids FROM chosen), due.delivery_id), due.delivery_id, due.tenant_id, due.target_kind, due.target_id, due.event_id, due.attempt,
     due.run, due.max_retries, due.timeout_ms, due.retry_schedule
 """
 
@@ -190,7 +194,7 @@ class Claimer:
     def give_back_unknown(self, known: Collection[UUID]) -> int:
         """Release rows that are leased to this engine without its knowing: the answer to a claim was lost."""
         with connection.cursor() as cursor:
-            cursor.execute(_GIVE_BACK_UNKNOWN, [self.engine_id, list(known)])
+            cursor.execute(_GIVE_BACK_UNKNOWN, [self.engine_id, uuid_array(known)])
             return int(cursor.rowcount)
 
 

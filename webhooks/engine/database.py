@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
+from uuid import UUID
 
 import psycopg
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
@@ -18,6 +19,11 @@ DATABASE_ERRORS: Final = (DatabaseError, InterfaceError, psycopg.Error)
 _CONNECTION_ERRORS: Final = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 CLOSE_SECONDS: Final = 2.0
+
+
+def uuid_array(ids: Iterable[UUID]) -> str:
+    """Return ids as an array literal for `%s::uuid[]`: several times cheaper than a list, which psycopg quotes one by one."""
+    return "{" + ",".join(map(str, ids)) + "}"
 
 
 class DatabaseThread:

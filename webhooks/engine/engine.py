@@ -110,7 +110,7 @@ class Engine:
     async def _beat(self) -> bool:
         asked_at = time.monotonic()
         try:
-            self._engines_alive = await self._beats.run(beat, self.id)
+            self._engines_alive = await self._beats.run(beat, self.id, self._in_hand())
         except DATABASE_ERRORS as error:
             logger.warning("engine_heartbeat_failed", engine=str(self.id), reason=str(error))
             return False
@@ -181,8 +181,10 @@ class Engine:
             or self._lanes.waiting_bytes > limits.MAX_WAITING_BYTES
         ):
             return 0
-        held = self._lanes.waiting + self._lanes.in_flight + self._recording.pending
-        return max(0, min(limits.CLAIM_ROWS, limits.MAX_LEASED - held))
+        return max(0, min(limits.CLAIM_ROWS, limits.MAX_LEASED - self._in_hand()))
+
+    def _in_hand(self) -> int:
+        return self._lanes.waiting + self._lanes.in_flight + self._recording.pending
 
     async def _claim(self, rows: int) -> int:
         held = self._lanes.held_by_target()

@@ -11,13 +11,15 @@ from uuid import UUID
 import structlog
 from django.db import connection, transaction
 
+from webhooks.engine.database import uuid_array
 from webhooks.engine.limits import SILENT_AFTER_SECONDS
 
 logger = structlog.get_logger(__name__)
 
 _BEAT: Final = """
-    INSERT INTO webhooks_engine (id, host, pid, started_at, heartbeat_at) VALUES (%s, %s, %s, now(), now())
-    ON CONFLICT (id) DO UPDATE SET heartbeat_at = now()
+    INSERT INTO webhooks_engine (id, host, pid, in_flight, started_at, heartbeat_at)
+    VALUES (%s, %s, %s, %s, now(), now())
+    ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), in_flight = excluded.in_flight
 """
 _ALIVE: Final = "SELECT count(*) FROM webhooks_engine WHERE heartbeat_at > now() - make_interval(secs => %s)"
 _LOCK_ORPHANS: Final = """
@@ -44,10 +46,10 @@ _RELEASE_OWN: Final = """
 _SIGN_OFF: Final = "DELETE FROM webhooks_engine WHERE id = %s"
 
 
-def beat(engine_id: UUID) -> int:
-    """Say that this engine lives; return how many do."""
+def beat(engine_id: UUID, in_flight: int) -> int:
+    """Say that this engine lives, and with how many deliveries in hand; return how many engines do."""
     with connection.cursor() as cursor:
-        cursor.execute(_BEAT, [engine_id, socket.gethostname()[:200], os.getpid()])
+        cursor.execute(_BEAT, [engine_id, socket.gethostname()[:200], os.getpid(), in_flight])
         cursor.execute(_ALIVE, [SILENT_AFTER_SECONDS])
         return int(cursor.fetchone()[0])
 
@@ -58,9 +60,9 @@ def release_silent(*, parked_kinds: Sequence[str]) -> int:
         cursor.execute(_LOCK_ORPHANS, [SILENT_AFTER_SECONDS])
         orphans = cursor.fetchall()
         if orphans:
-            parked = [delivery_id for delivery_id, kind in orphans if kind in parked_kinds]
-            cursor.execute(_RELEASE, [[delivery_id for delivery_id, kind in orphans if kind not in parked_kinds]])
-            cursor.execute(_PARK, [parked])
+            parked = [row for row, kind in orphans if kind in parked_kinds]
+            cursor.execute(_RELEASE, [uuid_array(row for row, kind in orphans if kind not in parked_kinds)])
+            cursor.execute(_PARK, [uuid_array(parked)])
             logger.warning("leases_of_silent_engines_released", rows=len(orphans), parked=len(parked))
         cursor.execute(_FORGET_SILENT, [SILENT_AFTER_SECONDS])
         return len(orphans)

@@ -22,6 +22,7 @@ from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingE
 from psycopg import Cursor
 
 from analytics.recording import CallRecord, copy_calls, recorded_ids, upsert_rollups, without_content
+from webhooks.engine.database import uuid_array
 from webhooks.engine.senders import Attempted, Dropped, Outcome, Postponed, Withheld
 
 logger = structlog.get_logger(__name__)
@@ -131,7 +132,7 @@ def _record_or_split(engine_id: UUID, outcomes: Sequence[Outcome]) -> None:
 def _record(engine_id: UUID, outcomes: Sequence[Outcome]) -> None:
     with transaction.atomic(), connection.cursor() as django_cursor:
         cursor: Cursor[Any] = django_cursor.cursor
-        cursor.execute(_LOCK_LEASED, [[outcome.claimed.delivery_id for outcome in outcomes], engine_id])
+        cursor.execute(_LOCK_LEASED, [uuid_array(outcome.claimed.delivery_id for outcome in outcomes), engine_id])
         leased = {row[0] for row in cursor.fetchall()}
         batch = _Batch()
         for outcome in outcomes:
@@ -174,14 +175,14 @@ class _Batch:
 
     def write_states(self, cursor: Cursor[Any]) -> None:
         if self.finished or self.cancelled:
-            cursor.execute(_FINISH_DUE, [self.finished + self.cancelled])
+            cursor.execute(_FINISH_DUE, [uuid_array(self.finished + self.cancelled)])
         if self.again:
-            cursor.execute(_RETRY_DUE, [list(column) for column in zip(*self.again, strict=True)])
+            _retry_due(cursor, self.again)
         if self.attempted:
             cursor.execute(
                 _UPDATE_DELIVERIES,
                 {
-                    "ids": [outcome.claimed.delivery_id for outcome in self.attempted],
+                    "ids": uuid_array(outcome.claimed.delivery_id for outcome in self.attempted),
                     "states": [outcome.decision.next.value for outcome in self.attempted],
                     "attempts": [_attempts_after(outcome) for outcome in self.attempted],
                     "statuses": [outcome.call.status_code for outcome in self.attempted],
@@ -190,7 +191,12 @@ class _Batch:
                 },
             )
         if self.cancelled:
-            cursor.execute(_CANCEL_DELIVERIES, [self.cancelled])
+            cursor.execute(_CANCEL_DELIVERIES, [uuid_array(self.cancelled)])
+
+
+def _retry_due(cursor: Any, rows: Sequence[tuple[UUID, float, int]]) -> None:
+    ids, delays, attempts = zip(*rows, strict=True)
+    cursor.execute(_RETRY_DUE, [uuid_array(ids), list(delays), list(attempts)])
 
 
 def _attempts_after(outcome: Attempted) -> int:
@@ -206,7 +212,7 @@ def _add_stats(cursor: Cursor[Any], calls: Sequence[CallRecord]) -> None:
     cursor.execute(
         _ADD_STATS,
         {
-            "ids": list(by_webhook),
+            "ids": uuid_array(by_webhook),
             "succeeded": [sum(call.is_final and call.success for call in group) for group in groups],
             "failed": [sum(call.is_final and not call.success for call in group) for group in groups],
             "attempts": [len(group) for group in groups],
@@ -222,12 +228,12 @@ def _hold(engine_id: UUID, withheld: Sequence[Withheld]) -> None:
     whoever enables one later brings back what is held here; one that is enabled already keeps its rows in the queue.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_LOCK_WEBHOOKS, [[outcome.claimed.target_id for outcome in withheld]])
+        cursor.execute(_LOCK_WEBHOOKS, [uuid_array({outcome.claimed.target_id for outcome in withheld})])
         enabled = {webhook_id for webhook_id, is_active in cursor.fetchall() if is_active}
-        cursor.execute(_LOCK_LEASED, [[outcome.claimed.delivery_id for outcome in withheld], engine_id])
+        cursor.execute(_LOCK_LEASED, [uuid_array(outcome.claimed.delivery_id for outcome in withheld), engine_id])
         leased = {row[0] for row in cursor.fetchall()}
         mine = [outcome.claimed for outcome in withheld if outcome.claimed.delivery_id in leased]
         if back := [(row.delivery_id, 0.0, row.attempt) for row in mine if row.target_id in enabled]:
-            cursor.execute(_RETRY_DUE, [list(column) for column in zip(*back, strict=True)])
+            _retry_due(cursor, back)
         if held := [row.delivery_id for row in mine if row.target_id not in enabled]:
-            cursor.execute(_HOLD, [held])
+            cursor.execute(_HOLD, [uuid_array(held)])

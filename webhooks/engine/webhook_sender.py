@@ -16,6 +16,7 @@ from django.db import connection
 
 from analytics.recording import CallRecord, ErrorKind
 from integrations.egress.client import Answer, GuardedClient, Timing, TransportError
+from webhooks.engine.database import uuid_array
 from webhooks.engine.limits import FAULT_DELAY_SECONDS, KEY_NOT_AT_HAND_DELAY_SECONDS
 from webhooks.engine.senders import Attempted, Claimed, Dropped, Job, OnLostLease, Postponed, Withheld
 from webhooks.engine.senders import Outcome as RowOutcome
@@ -145,7 +146,7 @@ class WebhookSender:
 
 def _load_contents(event_ids: Collection[UUID]) -> dict[UUID, Content]:
     with connection.cursor() as cursor:
-        cursor.execute(_CONTENTS, {"ids": list(event_ids)})
+        cursor.execute(_CONTENTS, {"ids": uuid_array(event_ids)})
         return {
             row[0]: Content(row[1], row[2], json.loads(row[3]) if isinstance(row[3], str) else row[3], row[4], row[5])
             for row in cursor.fetchall()

@@ -30,6 +30,12 @@ class Migration(migrations.Migration):
                 ("pid", models.IntegerField()),
                 ("started_at", models.DateTimeField(auto_now_add=True)),
                 ("heartbeat_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "in_flight",
+                    models.IntegerField(
+                        default=0, help_text="Deliveries held or not yet recorded at the last heartbeat."
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(

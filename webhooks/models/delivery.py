@@ -99,6 +99,7 @@ class Engine(models.Model):
     pid = models.IntegerField()
     started_at = models.DateTimeField(auto_now_add=True)
     heartbeat_at = models.DateTimeField(auto_now_add=True)
+    in_flight = models.IntegerField(default=0, help_text="Deliveries held or not yet recorded at the last heartbeat.")
 
     def __str__(self) -> str:
         return f"{self.host}:{self.pid}"

@@ -22,6 +22,7 @@ def forget_expired() -> int:
     while True:
         with connection.cursor() as cursor:
             cursor.execute(_FORGET, [BATCH])
-            total += cursor.rowcount
-            if cursor.rowcount < BATCH:
-                return total
+            forgotten = int(cursor.rowcount)
+        total += forgotten
+        if forgotten < BATCH:
+            return total

@@ -62,7 +62,6 @@ _CHECKED_BY_THE_MODEL: Final = (
     "max_concurrency",
     "rate_limit_per_minute",
 )
-SECRET_FIELDS: Final = frozenset({"auth_token", "headers"})
 
 
 def assign(webhook: Webhook, values: WebhookFields) -> set[str]:
@@ -97,6 +96,8 @@ class _Assignment:
         is_new = self.webhook._state.adding
         if is_new:
             self._refuse("workflow_name", name_problems(self.webhook.workflow_name))
+        for name in self.values.keys() - WebhookFields.__annotations__.keys():
+            self._refuse(name, ["This field cannot be changed."])
         for name in _CHECKED_BY_THE_MODEL:
             if name in self.values:
                 self._assign_plain(name, self.values[name])

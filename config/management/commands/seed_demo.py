@@ -15,6 +15,7 @@ from webhooks.models import Webhook
 from webhooks.services.webhooks import create_webhook
 
 SLUG = "demo"
+DEMO_BEARER = "demo-bearer-0123456789"
 
 
 class Command(BaseCommand):
@@ -51,7 +52,7 @@ class Command(BaseCommand):
             workflow_name="order_created",
             description="An address and a bearer token of its own.",
             url=f"{receiver}/orders",
-            auth_token="demo-bearer-token-0123456789",
+            auth_token=DEMO_BEARER,
             event_types=["order.created"],
         )
         names = ", ".join(Webhook.objects.filter(tenant=tenant).values_list("workflow_name", flat=True))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import DataError, IntegrityError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404
 from pytest_django.fixtures import Settings
 from rest_framework import exceptions
@@ -251,6 +251,7 @@ def test_answers_500_as_a_problem_without_the_exceptions_text(
         (IntegrityError("key (a)=(b)"), 409, None),
         (DataError("integer out of range"), 422, None),
         (OperationalError("connection refused"), 503, None),
+        (InterfaceError("connection already closed"), 503, None),
     ],
 )
 def test_maps_each_error_to_its_status(error: Exception, status: int, detail: str | None) -> None:

@@ -117,6 +117,15 @@ def test_ends_the_session_when_a_refresh_token_is_used_twice(user: User, anonymo
     assert RefreshSession.objects.get().revoked_at is not None
 
 
+def test_does_not_end_a_session_for_a_number_that_was_never_issued(user: User) -> None:
+    """Nobody can have made such a token; were it otherwise, it would be no sign of a copied one."""
+    token = issue_tokens(user=user).refresh
+    RefreshSession.objects.update(token_number=0)
+
+    assert refresh(APIClient(), token).status_code == 401
+    assert RefreshSession.objects.get().revoked_at is None
+
+
 def test_leaves_other_sessions_alone_when_one_is_ended(user: User, anonymous_api: APIClient) -> None:
     stolen, other = issue_tokens(user=user).refresh, issue_tokens(user=user).refresh
     refresh(anonymous_api, stolen)
@@ -166,7 +175,7 @@ def forged(user: User, settings: Settings) -> list[str]:
     payload = json.loads(base64.urlsafe_b64decode(claims + "=="))
     unsigned = jwt.encode(payload, None, algorithm="none")
     with_raw_secret_key = jwt.encode(payload, settings.SECRET_KEY, algorithm="HS256")
-    brackets = base64.urlsafe_b64encode(b"[" * 1200).decode().rstrip("=")
+    brackets = base64.urlsafe_b64encode(b"[" * 1100).decode().rstrip("=")
     return [
         unsigned,
         with_raw_secret_key,

@@ -62,8 +62,8 @@ def test_every_wrong_field_is_named_at_once() -> None:
     }
 
 
-def test_a_million_unknown_names_are_not_repeated() -> None:
-    problems = SMALL.problems({"region": "eu", "key": "k", **{f"{'x' * 500}{n}": 1 for n in range(1000)}})
+def test_thousands_of_unknown_names_are_not_repeated() -> None:
+    problems = SMALL.problems({"region": "eu", "key": "k", **{f"{n}{'x' * 500}": 1 for n in range(1000)}})
     assert len(str(problems)) < 10_000
 
 

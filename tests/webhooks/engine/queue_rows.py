@@ -52,4 +52,3 @@ def leased(webhook: Webhook, engine_id: UUID, **due: Any) -> Claimed:
         timeout_ms=row.timeout_ms,
         retry_schedule=row.retry_schedule,
     )
-

@@ -48,7 +48,13 @@ def test_claim_leases_what_is_due_oldest_first(claimer: Claimer) -> None:
     assert ids(claimed) == earlier + later
     first = claimed[0]
     assert (first.tenant_id, first.target_kind, first.target_id) == (tenant.id, "webhook", target)
-    assert (first.attempt, first.run, first.max_retries, first.timeout_ms, first.retry_schedule) == (2, 1, 1, 7, "quick")
+    assert (first.attempt, first.run, first.max_retries, first.timeout_ms, first.retry_schedule) == (
+        2,
+        1,
+        1,
+        7,
+        "quick",
+    )
     for row in Due.objects.filter(delivery_id__in=ids(claimed)):
         assert row.lease_by == claimer.engine_id
         assert row.leased_at is not None

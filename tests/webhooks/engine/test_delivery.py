@@ -114,7 +114,12 @@ def test_a_failing_endpoint_is_tried_again_with_the_same_id_until_it_answers(
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert [request.headers["x-signalbox-attempt"] for request in (first, second)] == ["1", "2"]
     failed, succeeded = calls()
-    assert (failed.status_code, failed.is_final, failed.error_kind, failed.response_body) == (503, False, "status", "later")
+    assert (failed.status_code, failed.is_final, failed.error_kind, failed.response_body) == (
+        503,
+        False,
+        "status",
+        "later",
+    )
     assert failed.error_message == "The endpoint answered 503 Service Unavailable."
     assert (succeeded.status_code, succeeded.is_final, succeeded.success) == (200, True, True)
     stats = WebhookStats.objects.get()
