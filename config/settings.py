@@ -268,7 +268,17 @@ CELERY_BEAT_SCHEDULE = {
     "make-partitions": {"task": "analytics.make_partitions", "schedule": 3600.0},
     "sweep-deleted-tenants": {"task": "integrations.sweep_deleted_tenants", "schedule": 60.0},
     "forget-idempotency-keys": {"task": "webhooks.forget_idempotency_keys", "schedule": 600.0},
+    "expire-held-deliveries": {"task": "webhooks.expire_held", "schedule": 3600.0},
+    "forget-previous-secrets": {"task": "webhooks.forget_previous_secrets", "schedule": 3600.0},
 }
+# What a webhook that does not say its own retries on (`webhooks.policy.SCHEDULES`).
+WEBHOOK_DEFAULT_RETRY_SCHEDULE = env.text("WEBHOOK_DEFAULT_RETRY_SCHEDULE", default="durable")
+if WEBHOOK_DEFAULT_RETRY_SCHEDULE not in {"durable", "quick"}:
+    env.problems.append("WEBHOOK_DEFAULT_RETRY_SCHEDULE must be durable or quick.")
+# None: no limit beside those of the webhooks.
+TENANT_DELIVERIES_PER_MINUTE = env.integer("TENANT_DELIVERIES_PER_MINUTE", 0) or None
+if TENANT_DELIVERIES_PER_MINUTE is not None and TENANT_DELIVERIES_PER_MINUTE < 0:
+    env.problems.append("TENANT_DELIVERIES_PER_MINUTE must be a whole number above 0, or empty for no limit.")
 ENGINE_SHUTDOWN_GRACE_SECONDS = env.integer("ENGINE_SHUTDOWN_GRACE", 20)
 
 # --- What crosses the rooms, by dotted path -------------------------------------------------------------------

@@ -113,7 +113,9 @@ def processes(port: int, *, demo: bool) -> dict[str, list[str]]:
 
 def supervise(commands: Mapping[str, list[str]], port: int, servers: EmbeddedServers) -> int:
     """Run the commands under honcho until a signal, or until one of them or an embedded server ends, which ends all."""
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    # Celery's warning against running as root is right for production and noise on a developer's machine.
+    quiet = {"PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS") or "ignore:You're running the worker with superuser"}
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"} | quiet
     if not environment.get("ENGINE_SHUTDOWN_GRACE"):
         environment["ENGINE_SHUTDOWN_GRACE"] = str(_ENGINE_GRACE_SECONDS)
     printer = _FirstStopped(sys.stdout)

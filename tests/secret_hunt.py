@@ -37,13 +37,14 @@ def remembering_what_is_encrypted() -> Iterator[set[str]]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_call(item: pytest.Function) -> Iterator[None]:
     if "hand_made_ciphertext" in item.keywords:
         return (yield)
     with remembering_what_is_encrypted() as secrets:
         result = yield
         if secrets:
-            places = {"the log": _logged(item), **_database()}
+            has_database = "db" in item.fixturenames or "transactional_db" in item.fixturenames
+            places = {"the log": _logged(item), **(_database() if has_database else {})}
             found = sorted(
                 f"{place}: {secret[:4]}…" for place, text in places.items() for secret in secrets if secret in text
             )

@@ -40,16 +40,21 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
     else:
         stack = ExitStack()
         early_config.add_cleanup(stack.close)
-        os.environ.update(dict.fromkeys(_CLEARED, ""))
-        os.environ.update(
-            ENVIRONMENT="development", SECRET_KEY=secrets.token_urlsafe(50), ENCRYPTION_KEY=secrets.token_hex(32)
-        )
-        os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = stack.enter_context(test_servers())
+        os.environ.update(stack.enter_context(site_environment()))
     return (yield)
 
 
 @contextmanager
-def test_servers() -> Iterator[tuple[str, str]]:
+def site_environment() -> Iterator[dict[str, str]]:
+    """Give the variables of a development site on the run's servers, with keys of its own."""
+    keys = {"SECRET_KEY": secrets.token_urlsafe(50), "ENCRYPTION_KEY": secrets.token_hex(32)}
+    with temporary_servers() as (database_url, redis_url):
+        urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+        yield dict.fromkeys(_CLEARED, "") | {"ENVIRONMENT": "development"} | keys | urls
+
+
+@contextmanager
+def temporary_servers() -> Iterator[tuple[str, str]]:
     """Give the URLs of PostgreSQL and Redis for one run: the named real ones, else temporary ones."""
     database, broker = (os.environ.get(f"SIGNALBOX_TEST_{name}_URL", "") for name in ("DATABASE", "REDIS"))
     if database and broker:
@@ -63,9 +68,6 @@ def test_servers() -> Iterator[tuple[str, str]]:
             yield database or servers.start_postgres(), broker or servers.start_redis()
     finally:
         remove(folder)
-
-
-test_servers.__test__ = False  # type: ignore[attr-defined]
 
 
 def redis_database(url: str, number: int) -> str:
@@ -95,7 +97,6 @@ def _remove_left_behind() -> None:
 
 
 if __name__ == "__main__":  # python -m tests.servers COMMAND …: run a command on temporary servers
-    with test_servers() as (database_url, redis_url):
-        urls = {"ENVIRONMENT": "development", "DATABASE_URL": database_url, "REDIS_URL": redis_url}
-        code = subprocess.run(sys.argv[1:], env=os.environ | urls, check=False).returncode
+    with site_environment() as environment:
+        code = subprocess.run(sys.argv[1:], env=os.environ | environment, check=False).returncode
     sys.exit(code)

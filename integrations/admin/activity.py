@@ -15,7 +15,7 @@ from integrations.models import Tenant
 
 @admin.register(ActivityLog)
 class ActivityLogAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):
-    list_display = ("created_at", "actor_name", "verb", "object_name", "changed", "tenant_name", "actor_address")
+    list_display = ("created_at", "actor_name", "verb", "object_name", "changed", "tenant_name")
     list_filter = ("actor_kind", "object_kind")
     search_fields = ("verb", "actor_name", "object_name")
     search_help_text = "Search verbs, people and objects."

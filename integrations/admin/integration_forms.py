@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
 
 from integrations.admin.secret_input import SecretField
 from integrations.admin.service_admin import ServiceErrorForm
@@ -21,7 +23,10 @@ PREFIX = "config_"
 class ChooseProviderForm(forms.Form):
     """The first step of adding: whose integration it is, and of which kind."""
 
-    tenant = forms.ModelChoiceField(queryset=Tenant.objects.existing().order_by("name"))
+    tenant = forms.ModelChoiceField(
+        queryset=Tenant.objects.existing(),
+        widget=AutocompleteSelect(Integration._meta.get_field("tenant"), admin.site),
+    )
     provider = forms.ChoiceField(choices=provider_choices)
 
 

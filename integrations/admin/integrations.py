@@ -45,7 +45,8 @@ class IntegrationAdmin(ServiceModelAdmin):
     ) -> HttpResponse:
         choice = ChooseProviderForm(request.GET if "provider" in request.GET else None, initial=request.GET.dict())
         if not choice.is_valid():
-            return self._page(request, "choose_provider.html", title="Add integration", form=choice)
+            page = {"title": "Add integration", "form": choice, "media": self.media + choice.media}
+            return self._page(request, "choose_provider.html", **page)
         request.chosen = choice.cleaned_data  # type: ignore[attr-defined]
         provider = get_provider(choice.cleaned_data["provider"])
         context = {"title": f"Add {provider.label} for {choice.cleaned_data['tenant']}", **(extra_context or {})}

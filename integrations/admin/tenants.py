@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
@@ -59,14 +60,14 @@ class TenantAdmin(ServiceModelAdmin):
         listed: list[Any] = []
         totals: dict[str, int] = {}
         for tenant in objs:
-            counts = {table: n for owner in tenant_data_owners() for table, n in owner.count(tenant.id).items() if n}
+            counts = _counts_by_name(tenant)
             link = format_html(
                 '<a href="{}">{}</a>', reverse("admin:integrations_tenant_change", args=[tenant.pk]), tenant
             )
-            listed += [link, [f"{table}: {rows}" for table, rows in counts.items()]]
-            listed.append("Its encryption key is destroyed: backups of its credentials cannot be read any more.")
-            for table, rows in counts.items():
-                totals[table] = totals.get(table, 0) + rows
+            lost = "Its encryption key: its credentials in backups cannot be read any more."
+            listed += [link, [*(f"{name}: {rows}" for name, rows in counts.items()), lost]]
+            for name, rows in counts.items():
+                totals[name] = totals.get(name, 0) + rows
         return listed, totals, set(), []
 
     @admin.display(description="State", ordering="is_active")
@@ -82,6 +83,13 @@ class TenantAdmin(ServiceModelAdmin):
     def members_count(self, tenant: Any) -> str:
         address = reverse("admin:integrations_membership_changelist")
         return format_html('<a href="{}?tenant__id__exact={}">{}</a>', address, tenant.pk, tenant.members_count)
+
+
+def _counts_by_name(tenant: Tenant) -> dict[str, int]:
+    """Return how many rows each table holds of the tenant, under the names that people know."""
+    names = {model._meta.db_table: str(model._meta.verbose_name_plural) for model in apps.get_models()}
+    counts = {table: rows for owner in tenant_data_owners() for table, rows in owner.count(tenant.id).items()}
+    return {names.get(table, table): rows for table, rows in counts.items() if rows}
 
 
 class MembershipForm(ServiceErrorForm):

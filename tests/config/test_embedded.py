@@ -365,3 +365,13 @@ def test_lost_names_the_servers_that_ended(var: Path) -> None:
         wait_until(lambda: servers.lost() == ["Redis"], "Redis is lost")
         os.kill(postgres_pid(var), signal.SIGKILL)
         wait_until(lambda: servers.lost() == ["PostgreSQL", "Redis"], "both are lost")
+
+
+def test_data_of_postgres_16_are_served_by_16(var: Path, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(embedded_binaries, "_POSTGRES_TREES", ("pginstall",))
+        stop(start())
+    start()
+    version = row(database_url(var), "SHOW server_version_num")
+    assert version is not None
+    assert str(version[0]).startswith("16")

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import Empty, Queue
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -23,7 +24,7 @@ import requests
 from config.environment import Environment
 from config.supervisor import make_keys_once
 from tests.running_site import wait_until
-from tests.servers import remove
+from tests.servers import redis_database, remove
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("config", "integrations", "webhooks", "analytics", "templates")
@@ -214,13 +215,13 @@ def test_processes_end_and_a_new_run_starts_when_the_supervisor_was_killed(
 
 def test_named_servers_are_used_and_left_alone(folder: Path, start: Callable[..., Run]) -> None:
     server = os.environ["DATABASE_URL"]
-    shutil.rmtree(folder / "var", ignore_errors=True)
+    remove(folder / "var")
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute("CREATE DATABASE named_servers")
         try:
             run = start(
-                DATABASE_URL=server.replace("/signalbox?", "/named_servers?"),
-                REDIS_URL=f"{os.environ['REDIS_URL'].partition('?')[0]}?virtual_host=31",
+                DATABASE_URL=urlunsplit(urlsplit(server)._replace(path="/named_servers")),
+                REDIS_URL=redis_database(os.environ["REDIS_URL"], 31),
                 DJANGO_SUPERUSER_USERNAME="chosen",
                 DJANGO_SUPERUSER_PASSWORD="a chosen password 7",
             )

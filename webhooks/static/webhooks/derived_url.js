@@ -24,8 +24,10 @@ if (marker) {
       : "This tenant has no n8n integration with a base URL: enter an address.";
   };
 
-  for (const field of [tenant, name, url]) {
+  for (const field of [name, url]) {
     field.addEventListener("change", refresh);
   }
+  // The tenant's field is the admin's autocomplete, which speaks through the admin's own jQuery.
+  window.django.jQuery(tenant).on("change", refresh);
   refresh();
 }
