@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format types imports check lock bench-encryption screenshots clean
+.PHONY: help install run test test-faults lint format types imports check lock bench bench-quick bench-encryption screenshots clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -23,6 +23,9 @@ run: $(STAMP)  ## Start everything: http://127.0.0.1:8000/admin/ (PORT=8100 make
 
 test: $(STAMP)  ## Run the whole suite, in parallel, on its own PostgreSQL and Redis
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+test-faults: $(STAMP)  ## Kill, freeze and restart workers, Redis and PostgreSQL under load, and count what was lost
+	$(BIN)/python -m pytest -n0 -m faults $(ARGS) tests/faults
 
 lint: $(STAMP)  ## Ruff's rules and format
 	$(BIN)/python -m ruff check .
@@ -46,6 +49,12 @@ lock: $(STAMP)  ## Pin the versions anew from requirements*.txt (upgrades within
 	$(BIN)/uv $(LOCK) -c requirements.lock -o requirements-dev.lock requirements-dev.txt
 
 LOCK := pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --custom-compile-command 'make lock'
+
+bench: $(STAMP)  ## Measure everything (about ten minutes); some of it: make bench ONLY=throughput,hanging
+	$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY),--write docs/benchmarks.md)
+
+bench-quick: $(STAMP)  ## The same with small data and short runs (about three minutes)
+	$(BIN)/python -m tests.benchmarks --quick $(if $(ONLY),--only $(ONLY))
 
 bench-encryption: $(STAMP)  ## Time per encrypted value, per config of five fields, and masking
 	$(BIN)/python -m tests.benchmarks.bench_encryption

@@ -68,6 +68,14 @@ def _start_heartbeat(**_: Any) -> None:
     start_heartbeat("worker")
 
 
+@worker_process_init.connect(weak=False)
+def _start_engine(**_: Any) -> None:
+    """In each child at once, not at its first hint: while the broker is away no hint comes, and deliveries go on."""
+    from webhooks.engine.hosting import ensure_running
+
+    ensure_running()
+
+
 @worker_shutting_down.connect(weak=False)
 def _announce_engine_stop(**_: Any) -> None:
     """In the main process, at the first signal: the engines stop claiming while Celery still waits for its tasks."""
@@ -79,6 +87,8 @@ def _announce_engine_stop(**_: Any) -> None:
 @worker_process_shutdown.connect(weak=False)
 def _stop_engine(**_: Any) -> None:
     """In each child: wait for the engine's grace, then release what it still holds."""
+    from integrations.encryption.heartbeat import stop_heartbeat
     from webhooks.engine.hosting import stop_in_child
 
     stop_in_child()
+    stop_heartbeat()  # a prefork child leaves without `atexit`; its row would hold up a key rotation for a minute

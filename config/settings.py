@@ -54,6 +54,7 @@ if not SECRET_KEY:
 # --- Servers --------------------------------------------------------------------------------------------------
 
 DATABASE_URL = env.text("DATABASE_URL")
+DATABASE_IS_EMBEDDED = not IS_PRODUCTION and not DATABASE_URL
 REDIS_URL = env.text("REDIS_URL")
 if IS_PRODUCTION:
     for _name, _value in (("DATABASE_URL", DATABASE_URL), ("REDIS_URL", REDIS_URL)):

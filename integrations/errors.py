@@ -21,6 +21,10 @@ class ConflictError(ServiceError):
     """The request contradicts what is stored: a name that is taken, a state that forbids the deed."""
 
 
+class NotAllowedError(ServiceError):
+    """The deed is not allowed at present, whoever asks for it."""
+
+
 class InvalidInputError(ServiceError):
     """Fields are wrong. `errors` maps each field to the reasons, each with the way out."""
 

@@ -8,13 +8,17 @@ a high-water mark.
 from __future__ import annotations
 
 import os
+import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
 _VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62
 _SUB_MILLISECOND_STEPS = 1 << 12
+_RANDOM_MASK = (1 << 62) - 1
+_DRAWN_AT_ONCE = 256
 
 
 def uuid7() -> UUID:
@@ -22,7 +26,7 @@ def uuid7() -> UUID:
     nanoseconds = time.time_ns()
     milliseconds, rest = divmod(nanoseconds, 1_000_000)
     fraction = rest * _SUB_MILLISECOND_STEPS // 1_000_000
-    random_bits = int.from_bytes(os.urandom(8), "big") & ((1 << 62) - 1)
+    random_bits = _random_bits()
     return UUID(int=(milliseconds << 80) | _VERSION | (fraction << 64) | _VARIANT | random_bits)
 
 
@@ -35,3 +39,23 @@ def uuid7_floor(moment: datetime) -> UUID:
 def uuid7_time(identifier: UUID) -> datetime:
     """Return the moment, in UTC and to the millisecond, in which a UUIDv7 was made."""
     return datetime.fromtimestamp((identifier.int >> 80) / 1000, tz=UTC)
+
+
+class _Randomness(threading.local):
+    """Random numbers drawn from the operating system in bulk: a system call for each id costs more than the id."""
+
+    process = 0
+    drawn: Iterator[int] = iter(())
+
+
+_randomness = _Randomness()
+
+
+def _random_bits() -> int:
+    if _randomness.process == os.getpid():  # a forked child must not use up its parent's numbers a second time
+        for number in _randomness.drawn:
+            return number
+    raw = os.urandom(8 * _DRAWN_AT_ONCE)
+    numbers = (int.from_bytes(raw[at : at + 8], "big") & _RANDOM_MASK for at in range(0, len(raw), 8))
+    _randomness.process, _randomness.drawn = os.getpid(), iter(list(numbers))
+    return next(_randomness.drawn)

@@ -29,19 +29,22 @@ STOP_SECONDS = 30
 class RunningSite:
     """Use as a context manager; every process writes to `log_path`, which a test may read for what must not be there."""
 
-    def __init__(self, folder: Path, *, worker_processes: int = 1) -> None:
+    def __init__(
+        self, folder: Path, *, worker_processes: int = 1, database_server: str = "", redis_url: str = ""
+    ) -> None:
+        """On the suite's servers, unless it names others: a `database_server` (any database of it) and a `redis_url`."""
         self.log_path = folder / "site.log"
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.worker_processes = worker_processes
         self.database = f"site_{secrets.token_hex(6)}"
-        self._server_url = os.environ["DATABASE_URL"]
+        self._server_url = database_server or os.environ["DATABASE_URL"]
         parts = urlsplit(self._server_url)
         self.database_url = urlunsplit(parts._replace(path=f"/{self.database}"))
         self.environment = {
             **os.environ,
             "DATABASE_URL": self.database_url,
-            "REDIS_URL": _redis_database(os.environ["REDIS_URL"]),
+            "REDIS_URL": redis_url or _redis_database(os.environ["REDIS_URL"]),
             "ENCRYPTION_KEY": secrets.token_hex(32),
             "PORT": str(self.port),
             "ENGINE_SHUTDOWN_GRACE": "3",
@@ -59,11 +62,7 @@ class RunningSite:
         self._log = self.log_path.open("wb")
         try:
             self.manage("migrate", "--verbosity", "0")
-            self.manage("ensure_admin")
-            self.start("web", "gunicorn", "--config", "config/gunicorn_conf.py", "config.wsgi")
-            self.start_worker()
-            self.start("beat", "celery", "-A", "config", "beat", "--schedule", str(self._folder / "beat"))
-            wait_until(self._answers, f"the site answers ({self.log_path})", START_SECONDS)
+            self.start_all()
         except BaseException:
             self.__exit__()
             raise
@@ -77,8 +76,19 @@ class RunningSite:
         with psycopg.connect(self._server_url, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {self.database} WITH (FORCE)")
 
+    def start_all(self) -> None:
+        """Start what belongs to the site, and return when it answers."""
+        self.manage("ensure_admin")
+        self.start("web", "gunicorn", "--config", "config/gunicorn_conf.py", "config.wsgi")
+        self.start_worker()
+        self.start_beat()
+        wait_until(self._answers, f"the site answers ({self.log_path})", START_SECONDS)
+
     def start_worker(self) -> None:
         self.start("worker", "celery", "-A", "config", "worker", "--concurrency", str(self.worker_processes))
+
+    def start_beat(self) -> None:
+        self.start("beat", "celery", "-A", "config", "beat", "--schedule", str(self._folder / "beat"))
 
     def start(self, name: str, program: str, *arguments: str) -> None:
         command = [sys.executable, "-m", program, *arguments]

@@ -14,14 +14,16 @@ from integrations.errors import NotFoundError
 from integrations.isolation.scope import tenant_scope
 from integrations.models import Tenant
 from integrations.tenant_lookup import is_uuid
+from webhooks.breaker import Health
 from webhooks.models import Webhook
 from webhooks.target_url import DerivedUrls
 from webhooks.validation import is_well_formed_name
 
 
 def webhooks_of(tenant_id: UUID) -> QuerySet[Webhook]:
-    """Return a tenant's webhooks with their totals. Lazy: evaluate it inside the tenant's scope."""
-    return Webhook.objects.filter(tenant_id=tenant_id).select_related("stats").order_by("workflow_name", "id")
+    """Return a tenant's webhooks with their totals and runtime. Lazy: evaluate it inside the tenant's scope."""
+    webhooks = Webhook.objects.filter(tenant_id=tenant_id).select_related("stats", "runtime")
+    return webhooks.order_by("workflow_name", "id")
 
 
 def identified_by(tenant_id: UUID, reference: str) -> QuerySet[Webhook]:
@@ -41,6 +43,19 @@ def get_webhook(tenant: Tenant, reference: str) -> Webhook:
         raise NotFoundError("This tenant has no such webhook.")
     webhook.tenant = tenant
     return webhook
+
+
+def health_of(webhook: Webhook) -> Health:
+    """Return what is remembered of its attempts; of a webhook that was never sent to, a clean slate."""
+    runtime = getattr(webhook, "runtime", None)
+    if runtime is None:
+        return Health()
+    return Health(
+        consecutive_failures=runtime.consecutive_failures,
+        opened_count=runtime.breaker_opened_count,
+        open_until=runtime.breaker_open_until,
+        failing_since=runtime.failing_since,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,18 @@ from django.db.models import Case, Model, QuerySet, Sum, When
 from django.utils import timezone
 
 from webhooks.engine.limits import SILENT_AFTER_SECONDS
-from webhooks.models import Delivery, Due, Engine, Event, IdempotencyKey, Payload, Webhook, WebhookRuntime, WebhookStats
+from webhooks.models import (
+    Delivery,
+    Due,
+    Engine,
+    Event,
+    IdempotencyKey,
+    Payload,
+    TenantRuntime,
+    Webhook,
+    WebhookRuntime,
+    WebhookStats,
+)
 
 BATCH: Final = 5_000
 
@@ -23,6 +34,7 @@ _TABLES: Final[tuple[tuple[type[Model], str], ...]] = (
     (Delivery, "id"),
     (Payload, "id"),
     (Event, "id"),
+    (TenantRuntime, "tenant_id"),
     (WebhookRuntime, "webhook_id"),
     (WebhookStats, "webhook_id"),
     (Webhook, "id"),

@@ -37,12 +37,16 @@ class StrictJSONParser(JSONParser):
             raise ParseError(f"The body is no valid JSON: {reason}.") from None
         if not isinstance(value, dict):
             raise ParseError("The body must be a JSON object.")
+        self.refuse_what_cannot_be_stored(raw, value)
+        return value
+
+    def refuse_what_cannot_be_stored(self, raw: bytes, value: dict[str, Any]) -> None:
+        """Look into the whole body. A view whose body has parts that stand or fall alone looks into those itself."""
         if _is_deeper_than(value, MAX_DEPTH):
             raise ParseError(f"The body is nested more than {MAX_DEPTH} levels deep.")
         # Bytes of UTF-8 hold neither but by an escape, or as a NUL that JSON itself refuses.
         if _SUSPECT_ESCAPE.search(raw) and (places := list(_forbidden_places(value, ""))):
             raise ValidationError({place: ["Contains a character that cannot be stored."] for place in places[:20]})
-        return value
 
 
 def _refuse_constant(name: str) -> float:

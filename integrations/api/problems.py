@@ -27,7 +27,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from integrations.encryption.errors import KeyNotAtHandError, UnreadableSecretError
-from integrations.errors import ConflictError, InvalidInputError, NotFoundError, ServiceError
+from integrations.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError, ServiceError
 
 logger = structlog.get_logger(__name__)
 
@@ -155,6 +155,8 @@ def _service_problem(exc: ServiceError) -> Problem:
         return invalid(exc.errors)
     if isinstance(exc, NotFoundError):
         return Problem(404, exc.detail)
+    if isinstance(exc, NotAllowedError):
+        return Problem(403, exc.detail)
     if isinstance(exc, ConflictError):
         return Problem(409, exc.detail)
     return Problem(400, exc.detail)

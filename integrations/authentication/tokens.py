@@ -20,12 +20,14 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from integrations.authentication.models import RefreshSession
 from integrations.models.user import User
+from integrations.row_lookup import RowLookup
 
 _ALGORITHM: Final = "HS256"
 _ISSUER: Final = "signalbox"
 _ACCESS: Final = "signalbox:access"
 _REFRESH: Final = "signalbox:refresh"
 _LONGEST_TOKEN: Final = 2048
+_ACTIVE_USER: Final = RowLookup(User, "id = %s AND is_active")
 
 
 class InvalidTokenError(Exception):
@@ -95,7 +97,7 @@ def _pair(user: User, session_id: UUID, number: int, now: datetime) -> TokenPair
 
 
 def _user(claims: dict[str, Any]) -> User:
-    user = User.objects.filter(id=_uuid(claims.get("sub")), is_active=True).first()
+    user = _ACTIVE_USER.find(_uuid(claims.get("sub")))
     if user is None or not constant_time_compare(str(claims.get("pwd")), _password_fingerprint(user)):
         raise InvalidTokenError
     return user

@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
 import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from types import SimpleNamespace
 from typing import Any, Self
 
 import aiohttp
 from yarl import URL
 
-from integrations.egress.errors import RefusedAddressError
+from integrations.egress.errors import DestinationError, FailureKind, RefusedAddressError
+from integrations.egress.protocol import BoundedProtocol
 from integrations.egress.resolver import GuardedResolver, guarded_socket
+from integrations.egress.tls import trusted_authorities
+from integrations.egress.urls import check_destination
+
+__all__ = ["READ_LIMIT", "Answer", "FailureKind", "GuardedClient", "Timing", "TransportError"]
 
 READ_LIMIT = 64 * 1024
 # Shorter than the 5 s after which Node.js closes idle connections: a request must not meet a connection that just ended.
 KEEP_ALIVE_SECONDS = 3.0
 DNS_CACHE_SECONDS = 10
-
-
-class FailureKind(StrEnum):
-    """Why there is no answer."""
-
-    TIMEOUT = "timeout"
-    DNS = "dns"
-    CONNECT = "connect"
-    TLS = "tls"
-    PROTOCOL = "protocol"
-    REFUSED = "refused"
 
 
 @dataclass(slots=True)
@@ -73,21 +67,26 @@ class TransportError(Exception):
 class GuardedClient:
     """Usage: `async with GuardedClient() as client`; made and used within one event loop.
 
-    Keeps no cookies, follows no redirects, ignores proxies and netrc of the environment.
+    Keeps no cookies, follows no redirects, ignores proxies and netrc of the environment. `tls` says whose certificates
+    are trusted, if not those of the system's authorities.
     """
 
-    def __init__(self, resolver: GuardedResolver | None = None) -> None:
+    def __init__(self, resolver: GuardedResolver | None = None, *, tls: ssl.SSLContext | None = None) -> None:
         self._resolver = resolver
+        self._tls = tls
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(
             resolver=self._resolver or GuardedResolver(),
             socket_factory=guarded_socket,
+            ssl=self._tls or trusted_authorities(),
             limit=0,  # whoever calls bounds what is in flight
             ttl_dns_cache=DNS_CACHE_SECONDS,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
         )
+        # aiohttp has no public place for it; a test floods the client to see that it is in force.
+        connector._factory = functools.partial(BoundedProtocol, loop=asyncio.get_running_loop())  # type: ignore[assignment]
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -108,27 +107,29 @@ class GuardedClient:
     ) -> Answer:
         """Send `body` and return the answer. `timeout` (seconds) covers all: DNS, connecting, TLS, headers and body.
 
+        A `url` that is a text is checked here; one that is a URL was made of what `check_destination` returned.
         Raises TransportError. A connection that was kept alive and turns out to have ended is replaced by a new one
         once; so a receiver that broke down while answering may see the request twice.
         """
         started = time.perf_counter()
         trace = _Trace()
         try:
+            checked = URL(check_destination(url)) if isinstance(url, str) else url
             async with asyncio.timeout(timeout):
                 try:
-                    return await self._exchange(url, headers, body, read_limit, trace, started)
+                    return await self._exchange(checked, headers, body, read_limit, trace, started)
                 except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                     if not trace.is_reused or trace.timing.first_byte_ms is not None:
                         raise
                 trace = _Trace()
-                return await self._exchange(url, headers, body, read_limit, trace, started)
+                return await self._exchange(checked, headers, body, read_limit, trace, started)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             trace.timing.total_ms = _milliseconds_since(started)
             kind, message = _explain(error, trace, timeout)
             raise TransportError(kind, message, trace.timing) from error
 
     async def _exchange(
-        self, url: str | URL, headers: Mapping[str, str], body: bytes, read_limit: int, trace: _Trace, started: float
+        self, url: URL, headers: Mapping[str, str], body: bytes, read_limit: int, trace: _Trace, started: float
     ) -> Answer:
         if self._session is None:
             raise RuntimeError("Open the client first: async with GuardedClient().")
@@ -231,7 +232,7 @@ def _milliseconds_since(moment: float) -> int:
 def _explain(error: Exception, trace: _Trace, timeout: float) -> tuple[FailureKind, str]:
     """Name the kind of a failure, and say it without path and query of the URL, which may hold secrets."""
     cause = getattr(error, "os_error", None) or error
-    if isinstance(cause, RefusedAddressError):
+    if isinstance(cause, RefusedAddressError | DestinationError):
         return FailureKind.REFUSED, str(cause)
     if isinstance(error, TimeoutError):
         return FailureKind.TIMEOUT, f"No complete answer within {timeout:g} s ({trace.stage})."

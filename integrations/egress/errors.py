@@ -1,6 +1,20 @@
-"""Refusals of the egress guard."""
+"""Refusals and failures of outgoing requests."""
 
 from __future__ import annotations
+
+from enum import StrEnum
+
+
+class FailureKind(StrEnum):
+    """Why there is no answer."""
+
+    TIMEOUT = "timeout"
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    PROTOCOL = "protocol"
+    REFUSED = "refused"
+    TOO_LARGE = "too_large"
 
 
 class DestinationError(ValueError):
@@ -19,3 +33,13 @@ class RefusedAddressError(OSError):
 
     def __init__(self, host: str) -> None:
         super().__init__(f"{host} leads to an address that is not allowed (a private or reserved network).")
+
+
+class RequestInTransactionError(RuntimeError):
+    """An outgoing request inside a database transaction: a mistake of the calling code.
+
+    The transaction would stay open, with its locks, for as long as somebody else's server takes to answer.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Outgoing requests are not made inside a database transaction: commit first.")

@@ -9,33 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from integrations.egress.addresses import is_allowed
 from integrations.egress.errors import RefusedAddressError
-
-Lookup = Callable[..., list[Any]]
-# Lookups that hang hold a thread each until the system's resolver gives up; the others need threads meanwhile.
-LOOKUP_THREADS = 64
+from integrations.egress.lookup import Lookup, Lookups, refuse_private
 
 
 class GuardedResolver(AbstractResolver):
     """Resolves names with the system's resolver, in threads, and answers with allowed addresses only."""
 
     def __init__(self, lookup: Lookup = socket.getaddrinfo) -> None:
-        self._lookup = lookup
-        self._threads = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="dns")
+        self._lookups = Lookups(lookup)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Return the allowed addresses of `host`; RefusedAddressError if it has only others, OSError if it has none."""
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, host, port, family)
-        allowed = [
+        """Return the addresses of `host`; RefusedAddressError if one is not allowed, OSError if it has none."""
+        found = await asyncio.wrap_future(self._lookups.start(host, port, family))
+        refuse_private(host, found)
+        return [
             ResolveResult(
                 hostname=host,
                 host=address[0],
@@ -45,23 +40,10 @@ class GuardedResolver(AbstractResolver):
                 flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
             )
             for address_family, _, protocol, _, address in found
-            if is_allowed(address[0])
         ]
-        if not allowed:
-            raise RefusedAddressError(host)
-        return allowed
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    def _look_up(self, host: str, port: int, family: socket.AddressFamily) -> list[Any]:
-        try:
-            found = self._lookup(host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG)
-        except UnicodeError as error:  # a label that is empty or too long
-            raise OSError(f"{host} is not a valid host name") from error
-        if not found:
-            raise OSError(f"{host} has no address")
-        return found
+        """Leave lookups that still run to themselves: they hold nothing but a thread."""
 
 
 def guarded_socket(address_info: tuple[Any, ...]) -> socket.socket:

@@ -6,9 +6,11 @@ import io
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 from pytest_django import Settings
 
+import manage
 from analytics.models import HourlyRollup, WebhookCall
 from integrations.activity.actor import Actor
 from integrations.models import ActivityLog, Integration, Membership, Role, Tenant, User
@@ -134,3 +136,17 @@ def test_ensure_admin_honours_the_environment(db: None, monkeypatch: pytest.Monk
     assert "from the environment" not in run("ensure_admin")
     admin = User.objects.get(username="grace", email="grace@example.com")
     assert admin.check_password("from the environment 1")
+
+
+def refusing_connection(arguments: list[str]) -> None:
+    raise OperationalError("connection to server on socket failed\n\tIs the server running locally?")
+
+
+def test_manage_says_how_to_start_the_embedded_server(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    monkeypatch.setattr("django.core.management.execute_from_command_line", refusing_connection)
+    settings.DATABASE_IS_EMBEDDED = True
+    with pytest.raises(SystemExit, match="start `make run`"):
+        manage.main()
+    settings.DATABASE_IS_EMBEDDED = False
+    with pytest.raises(OperationalError):
+        manage.main()

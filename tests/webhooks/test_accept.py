@@ -92,7 +92,7 @@ def test_accept_takes_the_same_number_of_statements_for_any_number_of_webhooks(
         accepted(tenant, webhooks_of_tenant[:count])
 
     inside = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"] and "set_config" not in query["sql"]]
-    assert len(inside) == 3
+    assert len(inside) == 2
 
 
 def test_accept_is_rolled_back_with_the_callers_transaction(tenant: Tenant, webhooks_of_tenant: list[Webhook]) -> None:

@@ -21,7 +21,7 @@ from tests.receiver import Receiver
 from tests.webhooks.webhook_steps import update
 from webhooks.errors import WebhookInactive, WebhookNotConfigured
 from webhooks.models import Delivery, Due, Event, Payload, Webhook
-from webhooks.services import calls
+from webhooks.services import calls, waiting
 from webhooks.services.calls import WebhookCallResult, call_webhook, call_webhook_by_name
 from webhooks.services.webhooks import create_webhook
 
@@ -166,18 +166,18 @@ def test_waiting_ends_with_every_final_state(receiving: Webhook, state: str, suc
 
 
 def test_waiting_takes_at_most_half_of_the_web_threads(receiving: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert gunicorn_conf.threads // 2 == calls.MAX_WAITING
-    monkeypatch.setattr(calls, "_places", threading.BoundedSemaphore(1))
-    assert calls._places.acquire(blocking=False)
+    assert gunicorn_conf.threads // 2 == waiting.MAX_WAITING
+    monkeypatch.setattr(waiting, "_places", threading.BoundedSemaphore(1))
+    assert waiting._places.acquire(blocking=False)
     started = time.monotonic()
 
     result = call_webhook(receiving, {}, wait=True, wait_seconds=30)
 
     assert time.monotonic() - started < 5
     assert result.success is None
-    calls._places.release()
+    waiting._places.release()
     assert call_webhook(receiving, {}, wait=True, wait_seconds=0.05).success is None
-    assert calls._places.acquire(blocking=False), "the place was not given back"
+    assert waiting._places.acquire(blocking=False), "the place was not given back"
 
 
 def test_a_test_call_waits_and_is_on_record(receiving: Webhook, receiver: Receiver, admin_actor: Actor) -> None:

@@ -17,6 +17,7 @@ from integrations.ids import uuid7, uuid7_floor
 from integrations.models import Tenant
 from tests.webhooks.webhook_steps import URL, update
 from webhooks.models import Delivery, Due, Event, Webhook
+from webhooks.services.holding import expire_held
 from webhooks.services.webhooks import create_webhook, delete_webhook
 
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
@@ -88,15 +89,47 @@ def test_is_due_at_once_when_its_time_passed_while_it_was_held(webhook: Webhook,
     assert before <= times[without_time.id] <= timezone.now()
 
 
-def test_expires_what_was_accepted_7_days_ago_when_enabled(webhook: Webhook, admin_actor: Actor) -> None:
+def disabled_for(webhook: Webhook, **time: float) -> None:
+    Webhook.objects.filter(id=webhook.id).update(disabled_at=timezone.now() - timedelta(**time))
+
+
+def test_brings_back_what_was_held_for_less_than_7_days_however_old_it_is(webhook: Webhook, admin_actor: Actor) -> None:
     update(webhook, admin_actor, is_active=False)
-    old, young = held(webhook, age=timedelta(days=7, seconds=5)), held(webhook, age=timedelta(days=6, hours=23))
+    old = held(webhook, age=timedelta(days=20))
+    disabled_for(webhook, days=6, hours=23)
     update(webhook, admin_actor, is_active=True)
-    assert [state(old), state(young)] == ["failed", "pending"]
-    assert list(Due.objects.values_list("delivery_id", flat=True)) == [young.id]
-    stored = Delivery.objects.get(id=old.id)
+    assert state(old) == "pending"
+    assert Due.objects.get().delivery_id == old.id
+
+
+def test_expires_what_was_held_for_7_days_when_enabled(webhook: Webhook, admin_actor: Actor) -> None:
+    update(webhook, admin_actor, is_active=False)
+    delivery = held(webhook, age=timedelta(days=7))
+    disabled_for(webhook, days=7)
+    update(webhook, admin_actor, is_active=True)
+    assert state(delivery) == "failed"
+    assert not Due.objects.exists()
+    stored = Delivery.objects.get(id=delivery.id)
     assert stored.last_error == "expired: the webhook was disabled for 7 days"
     assert stored.finished_at is not None
+
+
+def test_sweep_expires_only_what_was_held_for_7_days(
+    webhook: Webhook, other_webhook: Webhook, admin_actor: Actor
+) -> None:
+    for each in (webhook, other_webhook):
+        update(each, admin_actor, is_active=False)
+    old, young = held(webhook, age=timedelta(days=8)), held(other_webhook, age=timedelta(days=8))
+    disabled_for(webhook, days=7, seconds=1)
+    disabled_for(other_webhook, days=6, hours=23)
+
+    assert expire_held() == 1
+
+    assert [state(old), state(young)] == ["failed", "held"]
+    stored = Delivery.objects.get(id=old.id)
+    assert (stored.last_error, stored.next_attempt_at) == ("expired: the webhook was disabled for 7 days", None)
+    assert stored.finished_at is not None
+    assert expire_held() == 0
 
 
 def test_cancels_everything_unfinished_when_deleted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from typing import Any
@@ -84,13 +85,16 @@ def test_hints_go_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_forked_process_sends_its_own_hints(sent: list[Any]) -> None:
     queue.hint()
     wait_for(sent, 1)
+    queue._sender._lock.acquire()  # as if another thread of the parent were just starting the sender
     child = os.fork()
     if child == 0:
+        signal.alarm(10)
         sent.clear()
         queue.hint()
         give_up_at = time.monotonic() + 5
         while not sent and time.monotonic() < give_up_at:
             time.sleep(0.01)
         os._exit(7 if sent else 0)
+    queue._sender._lock.release()
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7

@@ -11,7 +11,17 @@ from integrations.ids import uuid7, uuid7_floor
 from integrations.models import Tenant
 from tests.webhooks.webhook_steps import URL
 from webhooks import tenant_data
-from webhooks.models import Delivery, Due, Event, IdempotencyKey, Payload, Webhook, WebhookRuntime, WebhookStats
+from webhooks.models import (
+    Delivery,
+    Due,
+    Event,
+    IdempotencyKey,
+    Payload,
+    TenantRuntime,
+    Webhook,
+    WebhookRuntime,
+    WebhookStats,
+)
 from webhooks.services.webhooks import create_webhook
 from webhooks.tenant_data import owner
 
@@ -21,6 +31,7 @@ ROWS = {
     "webhooks_delivery": 3,
     "webhooks_payload": 3,
     "webhooks_event": 3,
+    "webhooks_tenantruntime": 1,
     "webhooks_webhookruntime": 1,
     "webhooks_webhookstats": 1,
     "webhooks_webhook": 2,
@@ -38,6 +49,7 @@ def fill(admin_actor: Actor) -> Callable[[Tenant], None]:
         )
         WebhookStats.objects.create(webhook=first, tenant=tenant)
         WebhookRuntime.objects.create(webhook=first, tenant=tenant)
+        TenantRuntime.objects.create(tenant_id=tenant.id)
         for key in ("a", "b"):
             IdempotencyKey.objects.create(tenant_id=tenant.id, key=key, fingerprint="x", expires_at=timezone.now())
         for days in (0, 3, 40):

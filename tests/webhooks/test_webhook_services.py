@@ -14,13 +14,8 @@ from integrations.models import Tenant, User
 from integrations.services.tenants import delete_tenant
 from tests.webhooks.webhook_steps import TOKEN, URL, activity, headers_of, make_n8n, update
 from webhooks.models import Webhook, WebhookRuntime, WebhookStats
-from webhooks.services.webhooks import (
-    create_webhook,
-    delete_webhook,
-    read_signing_secret,
-    replace_webhook,
-    update_webhook,
-)
+from webhooks.services.signing_secrets import read_signing_secret
+from webhooks.services.webhooks import create_webhook, delete_webhook, replace_webhook, update_webhook
 
 
 def test_stores_webhook_with_its_secrets_encrypted_when_created(
@@ -185,7 +180,9 @@ def test_deletes_webhook_with_its_totals_on_the_record(tenant: Tenant, webhook: 
 
 def test_reads_signing_secret_on_the_record(tenant: Tenant, webhook: Webhook, admin_actor: Actor) -> None:
     secret = read_signing_secret(actor=admin_actor, tenant=tenant, webhook_id=webhook.id)
-    assert webhook.signing_secret.matches(secret)
+    assert webhook.signing_secret.matches(secret.signing_secret)
+    assert (secret.public_key, secret.previous_expires_at) == (None, None)
+    assert secret.signing_secret not in repr(secret)
     assert activity(tenant)[1:] == [("webhook.secret_read", "contact_form", [])]
 
 

@@ -75,6 +75,7 @@ class WebhookForm(ServiceErrorForm):
             "is_active",
             "integration",
             "payload_format",
+            "signature_scheme",
             "retry_schedule",
             "max_retries",
             "retry_client_errors",

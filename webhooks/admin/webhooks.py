@@ -9,24 +9,30 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from integrations.admin.badges import active_badge
+from integrations.admin.badges import active_badge, badge
 from integrations.admin.service_admin import ServiceModelAdmin
 from integrations.encryption.errors import EncryptionError
 from integrations.errors import ServiceError
 from integrations.models import Tenant
 from webhooks.admin.webhook_forms import WebhookForm
+from webhooks.breaker import BreakerState, Health
 from webhooks.models import Webhook
+from webhooks.queries import health_of
+from webhooks.services.breaker import reset_breaker
 from webhooks.services.calls import test_webhook
+from webhooks.services.signing_secrets import read_signing_secret, rotate_signing_secret
 from webhooks.services.webhook_fields import WebhookFields
-from webhooks.services.webhooks import create_webhook, delete_webhook, read_signing_secret, update_webhook
+from webhooks.services.webhooks import create_webhook, delete_webhook, update_webhook
 from webhooks.target_url import DerivedUrls, target_url
 
 SAMPLE_PAYLOAD = {"test": True, "source": "signalbox"}
@@ -65,10 +71,11 @@ class WebhookAdmin(ServiceModelAdmin):
         "last_called_at",
     )
     list_filter = ("is_active", "retry_schedule")
-    list_select_related = ("tenant", "stats")
+    list_select_related = ("tenant", "stats", "runtime")
     search_fields = ("workflow_name", "tenant__name", "tenant__slug", "url_host")
     search_help_text = "Search names, tenants and hosts."
     actions = ("enable", "disable")
+    autocomplete_fields = ("tenant", "integration")
 
     # --- The form ----------------------------------------------------------------------------------------------
 
@@ -78,7 +85,7 @@ class WebhookAdmin(ServiceModelAdmin):
             (None, {"fields": ["tenant", "workflow_name", "description", "is_active"]}),
             ("Address", {"fields": ["url", *address, "integration"] if obj else ["url"]}),
             ("Events", {"fields": ["event_types", "payload_format"]}),
-            ("Authentication", {"fields": ["auth_token", "headers"]}),
+            ("Authentication", {"fields": ["auth_token", "headers", "signature_scheme"]}),
             (
                 "Retries and limits",
                 {
@@ -95,6 +102,7 @@ class WebhookAdmin(ServiceModelAdmin):
         ]
         if obj:
             history = ["disabled_reason", "disabled_at", "version", "created", "updated_at"]
+            sections.insert(1, ("Health", {"fields": ["breaker", "failing_since"]}))
             sections.append(("History", {"fields": history}))
         return sections
 
@@ -104,6 +112,8 @@ class WebhookAdmin(ServiceModelAdmin):
         return (
             "tenant",
             "workflow_name",
+            "breaker",
+            "failing_since",
             "sends_to",
             "disabled_reason",
             "disabled_at",
@@ -133,6 +143,12 @@ class WebhookAdmin(ServiceModelAdmin):
             path("derived-url/", site.admin_view(self.derived_url_view), name="webhooks_webhook_derived_url"),
             path("<uuid:object_id>/test/", site.admin_view(self.test_view), name="webhooks_webhook_test"),
             path("<uuid:object_id>/secret/", site.admin_view(self.secret_view), name="webhooks_webhook_secret"),
+            path("<uuid:object_id>/secret/rotate/", site.admin_view(self.rotate_view), name="webhooks_webhook_rotate"),
+            path(
+                "<uuid:object_id>/breaker/reset/",
+                site.admin_view(self.breaker_reset_view),
+                name="webhooks_webhook_breaker_reset",
+            ),
             *super().get_urls(),
         ]
 
@@ -163,6 +179,31 @@ class WebhookAdmin(ServiceModelAdmin):
         webhook = get_object_or_404(Webhook.objects.select_related("tenant"), pk=object_id)
         secret = read_signing_secret(actor=self.actor(request), tenant=webhook.tenant, webhook_id=webhook.pk)
         return self._page(request, "secret.html", webhook, {"title": "Signing secret", "secret": secret})
+
+    @method_decorator([never_cache, require_POST])
+    def rotate_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
+        """Make a new signing secret and show it on the answering page; the old one signs as well for a day."""
+        webhook = get_object_or_404(Webhook.objects.select_related("tenant"), pk=object_id)
+        secret = rotate_signing_secret(actor=self.actor(request), tenant=webhook.tenant, webhook_id=webhook.pk)
+        context = {"title": "New signing secret", "secret": secret, "is_new": True}
+        return self._page(request, "secret.html", webhook, context)
+
+    @method_decorator(require_POST)
+    def breaker_reset_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
+        """Close the circuit breaker, so that what waits behind it is sent now."""
+        webhook = get_object_or_404(Webhook.objects.select_related("tenant"), pk=object_id)
+        reset_breaker(actor=self.actor(request), tenant=webhook.tenant, webhook_id=webhook.pk)
+        self.message_user(request, "The circuit breaker is closed. What waited is sent now.")
+        return redirect("admin:webhooks_webhook_change", webhook.pk)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        webhook = context.get("original")
+        return super().render_change_form(
+            request,
+            {**context, "has_failures": webhook is not None and health_of(webhook) != Health()},
+            *args,
+            **kwargs,
+        )
 
     def _page(self, request: HttpRequest, template: str, webhook: Webhook, context: dict[str, Any]) -> HttpResponse:
         shared = {**self.admin_site.each_context(request), "opts": self.opts, "original": webhook}
@@ -220,6 +261,21 @@ class WebhookAdmin(ServiceModelAdmin):
     @admin.display(description="Last call", ordering="stats__last_called_at", empty_value="never")
     def last_called_at(self, webhook: Webhook) -> Any:
         return webhook.stats.last_called_at if hasattr(webhook, "stats") else None
+
+    @admin.display(description="Circuit breaker")
+    def breaker(self, webhook: Webhook) -> SafeString:
+        health = health_of(webhook)
+        match health.state(timezone.now()):
+            case BreakerState.OPEN:
+                return badge(f"open until {health.open_until:%Y-%m-%d %H:%M:%S} UTC", "bad")
+            case BreakerState.HALF_OPEN:
+                return badge("half open: the next delivery is a probe", "warning")
+        return badge("closed", "good")
+
+    @admin.display(description="Nothing but failures since", empty_value="–")
+    def failing_since(self, webhook: Webhook) -> str | None:
+        since = health_of(webhook).failing_since
+        return f"{since:%Y-%m-%d %H:%M:%S} UTC" if since else None
 
     @admin.display(description="Sends to")
     def sends_to(self, webhook: Webhook) -> str:

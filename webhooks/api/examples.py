@@ -17,6 +17,7 @@ _SHOWN: Final[dict[str, Any]] = {
     "is_active": True,
     "event_types": ["contact.*"],
     "payload_format": "raw",
+    "signature_scheme": "hmac",
     "integration": None,
     "retry_schedule": "durable",
     "max_retries": None,
@@ -26,6 +27,10 @@ _SHOWN: Final[dict[str, Any]] = {
     "rate_limit_per_minute": None,
     "disabled_reason": None,
     "disabled_at": None,
+    "breaker_state": "closed",
+    "breaker_open_until": None,
+    "failing_since": None,
+    "previous_secret_expires_at": None,
     "version": 1,
     "created_at": "2026-01-31T12:00:00Z",
     "created_by": "ada",
@@ -39,7 +44,20 @@ _SHOWN: Final[dict[str, Any]] = {
 SHOWN = OpenApiExample("A webhook", value=_SHOWN, response_only=True)
 SECRET = OpenApiExample(
     "A signing secret",
-    value={"signing_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="},
+    value={
+        "signing_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=",
+        "public_key": None,
+        "previous_secret_expires_at": None,
+    },
+    response_only=True,
+)
+ROTATED_SECRET = OpenApiExample(
+    "A new signing secret",
+    value={
+        "signing_secret": "whsec_plJ3nmyCDGBKInavdOK15jsl8bJyjeiPMMHfQ9jnUFY=",
+        "public_key": None,
+        "previous_secret_expires_at": "2026-02-01T12:00:00Z",
+    },
     response_only=True,
 )
 CREATED = OpenApiExample(
@@ -51,6 +69,7 @@ CREATED = OpenApiExample(
         "successful_calls": 0,
         "failed_calls": 0,
         "signing_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=",
+        "public_key": None,
     },
     response_only=True,
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+from django.utils import timezone
 from rest_framework import serializers
 
 from integrations.api.serializers import StrictModelSerializer, StrictSerializer
-from webhooks.models import DisabledReason, PayloadFormat, RetrySchedule, Webhook
-from webhooks.queries import shown
+from webhooks.breaker import BreakerState
+from webhooks.models import DisabledReason, PayloadFormat, RetrySchedule, SignatureScheme, Webhook
+from webhooks.queries import health_of, shown
 from webhooks.validation import MAX_AUTH_TOKEN_LENGTH, MAX_EVENT_TYPES, MAX_HEADER_VALUE_LENGTH, MAX_HEADERS
 
 SETTINGS = (
@@ -16,6 +18,7 @@ SETTINGS = (
     "is_active",
     "event_types",
     "payload_format",
+    "signature_scheme",
     "integration",
     "retry_schedule",
     "max_retries",
@@ -111,8 +114,20 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     event_types = serializers.ListField(child=serializers.CharField())
     payload_format = serializers.ChoiceField(choices=PayloadFormat.choices)
     integration = serializers.UUIDField(allow_null=True)
+    signature_scheme = serializers.ChoiceField(choices=SignatureScheme.choices)
     retry_schedule = serializers.ChoiceField(choices=RetrySchedule.choices)
     disabled_reason = serializers.ChoiceField(choices=DisabledReason.choices, allow_null=True)
+    breaker_state = serializers.ChoiceField(
+        choices=[state.value for state in BreakerState],
+        help_text="`open` after 10 attempts in a row that found the endpoint down: nothing is sent. `half_open`: a probe decides.",
+    )
+    breaker_open_until = serializers.DateTimeField(allow_null=True, help_text="Null unless it is open.")
+    failing_since = serializers.DateTimeField(
+        allow_null=True, help_text="The first failure after the last success. After 5 days the webhook is disabled."
+    )
+    previous_secret_expires_at = serializers.DateTimeField(
+        allow_null=True, help_text="Until when the signing secret of before the last rotation signs as well."
+    )
     created_by = serializers.CharField(allow_null=True)
     last_called_at = serializers.DateTimeField(allow_null=True)
     total_calls = serializers.IntegerField(help_text="Finished runs of deliveries, however many attempts each took.")
@@ -134,6 +149,10 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
             *SETTINGS,
             "disabled_reason",
             "disabled_at",
+            "breaker_state",
+            "breaker_open_until",
+            "failing_since",
+            "previous_secret_expires_at",
             "version",
             "created_at",
             "created_by",
@@ -149,6 +168,9 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     def to_representation(self, webhook: Webhook) -> dict[str, Any]:
         seen = shown(webhook, self.context["derived"])
         stats = getattr(webhook, "stats", None)
+        health = health_of(webhook)
+        now = timezone.now()
+        state = health.state(now)
         return {
             "id": str(webhook.id),
             "workflow_name": webhook.workflow_name,
@@ -160,6 +182,12 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
             "integration": str(webhook.integration_id) if webhook.integration_id else None,
             "disabled_reason": webhook.disabled_reason or None,
             "disabled_at": webhook.disabled_at,
+            "breaker_state": state.value,
+            "breaker_open_until": health.open_until if state is BreakerState.OPEN else None,
+            "failing_since": health.failing_since,
+            "previous_secret_expires_at": (
+                webhook.previous_secret_expires_at if len(webhook.signing_secrets(now)) > 1 else None
+            ),
             "version": webhook.version,
             "created_at": webhook.created_at,
             "created_by": webhook.created_by_name or None,
@@ -172,17 +200,26 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
         }
 
 
+_HELP_ON_SECRET: Final = "`whsec_…` (hmac) or `whsk_…` (ed25519), of Standard Webhooks."  # noqa: S105  (help)
+_HELP_ON_PUBLIC_KEY: Final = "`whpk_…`, by which receivers verify ed25519 signatures; null for hmac."
+
+
 class SigningSecretSerializer(serializers.Serializer):
-    signing_secret = serializers.CharField(help_text="`whsec_…`, for verifying signatures (Standard Webhooks).")
+    signing_secret = serializers.CharField(help_text=_HELP_ON_SECRET)
+    public_key = serializers.CharField(allow_null=True, help_text=_HELP_ON_PUBLIC_KEY)
+    previous_secret_expires_at = serializers.DateTimeField(
+        allow_null=True, help_text="Until when the secret before it signs as well; null when no rotation is under way."
+    )
 
 
 class WebhookCreatedSerializer(WebhookSerializer):
     """A new webhook, with the secret that is answered here and at its own address, nowhere else."""
 
-    signing_secret = serializers.CharField(help_text="`whsec_…`, for verifying signatures (Standard Webhooks).")
+    signing_secret = serializers.CharField(help_text=_HELP_ON_SECRET)
+    public_key = serializers.CharField(allow_null=True, help_text=_HELP_ON_PUBLIC_KEY)
 
     class Meta(WebhookSerializer.Meta):
-        fields = (*WebhookSerializer.Meta.fields, "signing_secret")
+        fields = (*WebhookSerializer.Meta.fields, "signing_secret", "public_key")
         read_only_fields = fields
 
 

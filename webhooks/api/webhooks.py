@@ -1,4 +1,4 @@
-"""A tenant's webhooks: `GET|POST …/webhooks`, `GET|PUT|PATCH|DELETE …/webhooks/{webhook}`, its secret, a test call.
+"""A tenant's webhooks: `GET|POST …/webhooks`, `GET|PUT|PATCH|DELETE …/webhooks/{webhook}`, its secret, its breaker, a test call.
 
 The tenant comes from `TenantMixin`, so that other addresses may serve the same views with another permission and
 another source of the tenant. Every read, and the work of showing it, happens inside the tenant's scope.
@@ -24,6 +24,7 @@ from webhooks.api.examples import (
     DISABLE,
     REPLACE,
     RESULT,
+    ROTATED_SECRET,
     SECRET,
     SHOWN,
     TEST,
@@ -41,14 +42,11 @@ from webhooks.api.serializers import (
 )
 from webhooks.models import Webhook
 from webhooks.queries import get_webhook, webhooks_of
+from webhooks.services.breaker import reset_breaker
 from webhooks.services.calls import test_webhook
-from webhooks.services.webhooks import (
-    create_webhook,
-    delete_webhook,
-    read_signing_secret,
-    replace_webhook,
-    update_webhook,
-)
+from webhooks.services.signing_secrets import ReadSecret, read_signing_secret, rotate_signing_secret
+from webhooks.services.webhooks import create_webhook, delete_webhook, replace_webhook, update_webhook
+from webhooks.signing import public_key_of
 from webhooks.target_url import DerivedUrls
 
 _WEBHOOK = OpenApiParameter("webhook", str, OpenApiParameter.PATH, description="The webhook's id or workflow_name.")
@@ -110,7 +108,8 @@ class WebhookList(WebhookTenantMixin, generics.ListAPIView[Webhook]):
         given = WebhookWriteSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         webhook = create_webhook(actor=self.actor, tenant=self.tenant, **given.validated_data)
-        answer = {**self.shown(webhook), "signing_secret": webhook.signing_secret.reveal()}
+        secret = webhook.signing_secret.reveal()
+        answer = {**self.shown(webhook), "signing_secret": secret, "public_key": public_key_of(secret)}
         return Response(answer, status=status.HTTP_201_CREATED, headers=_NEVER_STORED)
 
 
@@ -144,8 +143,9 @@ class WebhookDetail(WebhookTenantMixin, APIView):
         operation_id="platform_webhooks_change",
         summary="Change a webhook",
         description=(
-            "What is left out stays as it is. Disabling holds the waiting deliveries; enabling brings them back, but "
-            "those of more than 7 days ago fail as expired."
+            "What is left out stays as it is. Disabling holds the waiting deliveries; enabling brings them back, "
+            "within 7 days: then they fail as expired. Another `signature_scheme` makes a new signing secret; the old "
+            "one signs as well for 24 hours."
         ),
         request=WebhookChangeSerializer,
         responses=WebhookSerializer,
@@ -182,13 +182,57 @@ class WebhookSecret(WebhookTenantMixin, APIView):
     @extend_schema(
         operation_id="platform_webhooks_secret",
         summary="Read the signing secret",
-        description="The one secret that may be read again. Leaves an entry in the activity log.",
+        description=(
+            "The one secret that may be read again. Leaves an entry in the activity log. With `ed25519` a receiver "
+            "needs the public key only."
+        ),
         responses=SigningSecretSerializer,
         examples=[SECRET],
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        secret = read_signing_secret(actor=self.actor, tenant=self.tenant, webhook_id=self.webhook().id)
-        return Response({"signing_secret": secret}, headers=_NEVER_STORED)
+        return _secret_answer(read_signing_secret(actor=self.actor, tenant=self.tenant, webhook_id=self.webhook().id))
+
+
+@extend_schema(tags=["webhooks"], parameters=[_WEBHOOK])
+class WebhookSecretRotation(WebhookTenantMixin, APIView):
+    @extend_schema(
+        operation_id="platform_webhooks_secret_rotate",
+        summary="Rotate the signing secret",
+        description=(
+            "Answers the new secret. The old one signs as well for 24 hours, so that a receiver which accepts any "
+            "matching signature misses nothing; rotating again within that time ends the oldest at once."
+        ),
+        request=None,
+        responses=SigningSecretSerializer,
+        examples=[ROTATED_SECRET],
+    )
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return _secret_answer(rotate_signing_secret(actor=self.actor, tenant=self.tenant, webhook_id=self.webhook().id))
+
+
+def _secret_answer(secret: ReadSecret) -> Response:
+    body = {
+        "signing_secret": secret.signing_secret,
+        "public_key": secret.public_key,
+        "previous_secret_expires_at": secret.previous_expires_at,
+    }
+    return Response(body, headers=_NEVER_STORED)
+
+
+@extend_schema(tags=["webhooks"], parameters=[_WEBHOOK])
+class WebhookBreakerReset(WebhookTenantMixin, APIView):
+    @extend_schema(
+        operation_id="platform_webhooks_breaker_reset",
+        summary="Reset the circuit breaker",
+        description="Closes it, so that what waits is sent now, and forgets since when there were only failures.",
+        request=None,
+        responses=WebhookSerializer,
+        examples=[SHOWN],
+    )
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        webhook = self.webhook()
+        reset_breaker(actor=self.actor, tenant=self.tenant, webhook_id=webhook.id)
+        return Response(self.shown(webhook))
 
 
 @extend_schema(tags=["webhooks"], parameters=[_WEBHOOK])

@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 
 from webhooks.engine.database import uuid_array
 from webhooks.engine.limits import CLAIM_ROWS, MIN_TENANT_ROWS, PREFETCH
 from webhooks.engine.senders import Claimed
+from webhooks.engine.token_bucket import capacity, tokens
 
 ZERO: Final = UUID(int=0)
 
@@ -29,7 +31,11 @@ ZERO: Final = UUID(int=0)
 # The rows to lease are named as one list, so that they are looked up one by one, whatever PostgreSQL thinks of the rest.
 # `room` is what may be claimed of one target: what its lane has room for; where there are more engines than places,
 # also not more than the places that no engine has taken (two claims at the same moment may still both take one).
-_CLAIM: Final = """
+# While the target's breaker is open there is no room, and while it is half open room for one row of all engines. Where
+# its rate is limited, what is claimed should be sent soon: at most a second's worth is held beyond its places, and no
+# more is taken than its bucket holds. `paid` and `paid_by_tenants` take from the buckets what was picked; their rows
+# are locked in the order of their keys, as recording transactions lock them.
+_CLAIM: Final = f"""
 WITH RECURSIVE tenants AS (
     (SELECT tenant_id FROM webhooks_due WHERE lease_by IS NULL AND tenant_id > %(after)s ORDER BY tenant_id LIMIT 1)
     UNION ALL
@@ -40,12 +46,21 @@ WITH RECURSIVE tenants AS (
 ), leased AS MATERIALIZED (
     SELECT target_id, count(*) AS rows FROM webhooks_due WHERE lease_by IS NOT NULL GROUP BY target_id
 ), picked AS (
-    SELECT ready.delivery_id
+    SELECT ready.delivery_id, tenants.tenant_id, ready.target_id, ready.rate_limit
     FROM tenants
     CROSS JOIN LATERAL (
         SELECT 1 FROM integrations_tenant
         WHERE id = tenants.tenant_id AND is_active AND deleted_at IS NULL LIMIT 1
     ) AS active
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN %(tenant_limit)s::float8 IS NULL THEN %(tenant_rows)s ELSE (
+            SELECT least(%(tenant_rows)s, floor(coalesce(
+                (SELECT {tokens("bucket", "%(tenant_limit)s::float8")}
+                    FROM webhooks_tenantruntime AS bucket WHERE bucket.tenant_id = tenants.tenant_id),
+                {capacity("%(tenant_limit)s::float8")}
+            )))::int
+        ) END AS rows OFFSET 0
+    ) AS allowance
     CROSS JOIN LATERAL (
         SELECT coalesce((%(cursors)s::jsonb ->> tenants.tenant_id::text)::uuid, %(zero)s) AS after OFFSET 0
     ) AS cursor
@@ -70,19 +85,33 @@ WITH RECURSIVE tenants AS (
                 ORDER BY due.target_id LIMIT 1
             ) AS next
         )
-        SELECT due.delivery_id
+        SELECT due.delivery_id, target.target_id, webhook.rate_limit
         FROM (SELECT target_id FROM onward UNION ALL SELECT target_id FROM wrapped) AS target
         LEFT JOIN LATERAL (
-            SELECT max_concurrency FROM webhooks_webhook WHERE id = target.target_id LIMIT 1
+            SELECT max_concurrency, rate_limit_per_minute::float8 AS rate_limit
+            FROM webhooks_webhook WHERE id = target.target_id LIMIT 1
         ) AS webhook ON true
+        LEFT JOIN LATERAL (
+            SELECT breaker_open_until, rate_tokens, rate_refilled_at
+            FROM webhooks_webhookruntime WHERE webhook_id = target.target_id LIMIT 1
+        ) AS runtime ON true
         CROSS JOIN LATERAL (
-            SELECT CASE WHEN places >= %(engines)s
-                THEN %(prefetch)s * (places / %(engines)s) - held
+            SELECT CASE
+                WHEN runtime.breaker_open_until > now() THEN 0
+                WHEN runtime.breaker_open_until IS NOT NULL
+                    THEN 1 - coalesce((SELECT rows FROM leased WHERE leased.target_id = target.target_id), 0)
+                WHEN places >= %(engines)s
+                    THEN %(prefetch)s * (places / %(engines)s) - held
                 ELSE least(
                     %(prefetch)s - held,
                     places - coalesce((SELECT rows FROM leased WHERE leased.target_id = target.target_id), 0)
                 )
-            END AS rows
+            END AS rows, CASE WHEN webhook.rate_limit IS NOT NULL
+                THEN least(
+                    floor({tokens("runtime", "webhook.rate_limit")}),
+                    greatest(1, places / %(engines)s, webhook.rate_limit / 60) - held
+                )::int
+            END AS tokens
             FROM (SELECT coalesce(webhook.max_concurrency, 16) AS places,
                 coalesce((%(held)s::jsonb ->> target.target_id::text)::int, 0) AS held OFFSET 0) AS known
             OFFSET 0
@@ -91,19 +120,40 @@ WITH RECURSIVE tenants AS (
             SELECT waiting.delivery_id FROM webhooks_due AS waiting
             WHERE waiting.lease_by IS NULL AND waiting.tenant_id = tenants.tenant_id
                 AND waiting.target_id = target.target_id AND waiting.due_at <= now()
-            ORDER BY waiting.due_at LIMIT greatest(room.rows, 0) FOR UPDATE SKIP LOCKED
+            ORDER BY waiting.due_at LIMIT greatest(least(room.rows, room.tokens), 0)
+            FOR UPDATE SKIP LOCKED
         ) AS due
-        LIMIT %(tenant_rows)s
+        LIMIT greatest(allowance.rows, 0)
     ) AS ready
     LIMIT %(rows)s
 ), chosen AS (
     SELECT array_agg(delivery_id) AS ids FROM picked
+), spent AS (
+    SELECT target_id, rate_limit, count(*) AS rows FROM picked WHERE rate_limit IS NOT NULL GROUP BY 1, 2
+), buckets AS MATERIALIZED (
+    SELECT webhook_id FROM webhooks_webhookruntime
+    WHERE webhook_id = ANY((SELECT array_agg(target_id) FROM spent)::uuid[])
+    ORDER BY webhook_id FOR NO KEY UPDATE
+), paid AS (
+    UPDATE webhooks_webhookruntime AS bucket
+    SET rate_tokens = {tokens("bucket", "spent.rate_limit")} - spent.rows,
+        rate_refilled_at = greatest(bucket.rate_refilled_at, now())
+    FROM buckets JOIN spent ON spent.target_id = buckets.webhook_id
+    WHERE bucket.webhook_id = buckets.webhook_id
+), paid_by_tenants AS (
+    INSERT INTO webhooks_tenantruntime AS bucket (tenant_id, rate_tokens, rate_refilled_at)
+    SELECT tenant_id, {capacity("%(tenant_limit)s::float8")} - count(*), now()
+    FROM picked WHERE %(tenant_limit)s::float8 IS NOT NULL GROUP BY tenant_id ORDER BY tenant_id
+    ON CONFLICT (tenant_id) DO UPDATE
+    SET rate_tokens = {tokens("bucket", "%(tenant_limit)s::float8")}
+            - ({capacity("%(tenant_limit)s::float8")} - excluded.rate_tokens),
+        rate_refilled_at = greatest(bucket.rate_refilled_at, now())
 )
 UPDATE webhooks_due AS due SET lease_by = %(engine)s, leased_at = now()
 WHERE due.delivery_id = ANY((SELECT ids FROM chosen)::uuid[])
-RETURNING array_position((SELECT ids FROM chosen), due.delivery_id), due.delivery_id, due.tenant_id, due.target_kind, due.target_id, due.event_id, due.attempt,
-    due.run, due.max_retries, due.timeout_ms, due.retry_schedule
-"""
+RETURNING array_position((SELECT ids FROM chosen), due.delivery_id), due.delivery_id, due.tenant_id, due.target_kind,
+    due.target_id, due.event_id, due.attempt, due.run, due.max_retries, due.timeout_ms, due.retry_schedule
+"""  # noqa: S608  (put together from our own constants)
 
 _GIVE_BACK_UNKNOWN: Final = """
     WITH unknown AS (
@@ -159,6 +209,7 @@ class Claimer:
             "engines": max(1, engines),
             "prefetch": PREFETCH,
             "tenant_rows": tenant_rows,
+            "tenant_limit": settings.TENANT_DELIVERIES_PER_MINUTE,
             "rows": rows,
         }
         with connection.cursor() as cursor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -49,12 +49,13 @@ class Engine:
         self._requests: dict[asyncio.Task[None], Job] = {}
         self._wake = asyncio.Event()
         self._is_stopping = False
+        self._is_claiming = False
         self._engines_alive = 1
         self._last_beat = float("-inf")
         self._needs_reconciling = False
         self._claims = DatabaseThread("engine-claim")
         self._beats = DatabaseThread("engine-heartbeat")
-        self._recording = RecordingLoop(self.id, senders)
+        self._recording = RecordingLoop(self.id, senders, on_open=self._withdraw_waiting)
 
     async def run(self) -> None:
         """Run until `should_stop`; then take nothing more, wait for the grace, record, and give back what is left."""
@@ -158,17 +159,18 @@ class Engine:
                     continue
             if rows and claimed == rows:
                 continue
-            await self._rest(limits.MIN_CLAIM_PAUSE if claimed else time.monotonic() - started)
+            await self._rest(0.0 if claimed else time.monotonic() - started)
 
     async def _rest(self, fruitless: float) -> None:
         """Wait for the next poll, or until a lane runs low.
 
         A walk over very many webhooks that all wait for their next try takes long and brings nothing: the longer it
-        took (`fruitless` seconds), the longer is the pause, so that claiming never fills the time.
+        took (`fruitless` seconds; 0.0 after a claim that brought some), the longer is the pause, so that claiming never
+        fills the time.
         """
         await asyncio.sleep(min(max(limits.MIN_CLAIM_PAUSE, 4 * fruitless), 1.0))
         try:
-            async with asyncio.timeout(limits.POLL_SECONDS):
+            async with asyncio.timeout(limits.POLL_SECONDS if fruitless else limits.BUSY_POLL_SECONDS):
                 await self._wake.wait()
         except TimeoutError:
             return
@@ -184,12 +186,17 @@ class Engine:
         return max(0, min(limits.CLAIM_ROWS, limits.MAX_LEASED - self._in_hand()))
 
     def _in_hand(self) -> int:
-        return self._lanes.waiting + self._lanes.in_flight + self._recording.pending
+        """How many deliveries are leased and not yet recorded; never 0 while a claim may be bringing some."""
+        return self._lanes.waiting + self._lanes.in_flight + self._recording.pending + self._is_claiming
 
     async def _claim(self, rows: int) -> int:
         held = self._lanes.held_by_target()
         engines = self._engines_alive
-        claimed, prepared = await self._claims.run(self._claim_and_prepare, rows, engines, held)
+        self._is_claiming = True
+        try:
+            claimed, prepared = await self._claims.run(self._claim_and_prepare, rows, engines, held)
+        finally:
+            self._is_claiming = False
         for item in prepared:
             if isinstance(item, Outcome):
                 self._recording.add(item)
@@ -260,8 +267,8 @@ class Engine:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    def _withdraw_waiting(self) -> None:
-        for job in self._lanes.withdraw_waiting():
+    def _withdraw_waiting(self, targets: Collection[UUID] | None = None) -> None:
+        for job in self._lanes.withdraw_waiting(targets):
             self._recording.add(Postponed(job.claimed))
 
     async def _sign_off(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -80,14 +80,16 @@ class Lanes:
             del self._lanes[lane.key]
         return lane.may_have_more and len(lane.waiting) <= lane.places
 
-    def withdraw_waiting(self) -> list[Job]:
-        """Take back everything that was not started."""
-        withdrawn = [job for lane in self._lanes.values() for job in lane.waiting]
-        for lane in list(self._lanes.values()):
+    def withdraw_waiting(self, targets: Collection[UUID] | None = None) -> list[Job]:
+        """Take back what was not started: everything, or only that of these targets."""
+        lanes = [lane for lane in self._lanes.values() if targets is None or lane.key[1] in targets]
+        withdrawn = [job for lane in lanes for job in lane.waiting]
+        for lane in lanes:
             lane.waiting.clear()
             if not lane.held:
                 del self._lanes[lane.key]
-        self.waiting = self.waiting_bytes = 0
+        self.waiting -= len(withdrawn)
+        self.waiting_bytes -= sum(job.size for job in withdrawn)
         return withdrawn
 
     def mark_full(self, *, held_before: Mapping[UUID, int], prefetch: int, came_round: bool) -> None:

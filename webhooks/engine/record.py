@@ -1,8 +1,8 @@
 """Recording: what became of claimed rows, many in one transaction.
 
 The order of locks is the same in every recording transaction, and rows are locked in the order of their keys:
-`due`, then (calls are only appended) deliveries, rollups, stats. Whoever else changes a delivery that is in the queue
-(disabling, deleting) locks its row of `due` first, so those locks cover the deliveries too.
+`due`, then (calls are only appended) deliveries, rollups, stats, runtime. Whoever else changes a delivery that is in
+the queue (disabling, deleting) locks its row of `due` first, so those locks cover the deliveries too.
 
 An outcome counts only while its lease is held. One whose lease was lost, because this engine was silent for too long,
 leaves the row of its attempt, but the state belongs to the engine that has the lease now.
@@ -11,7 +11,7 @@ leaves the row of its attempt, but the state belongs to the engine that has the 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
@@ -23,6 +23,7 @@ from psycopg import Cursor
 
 from analytics.recording import CallRecord, copy_calls, recorded_ids, upsert_rollups, without_content
 from webhooks.engine.database import uuid_array
+from webhooks.engine.health import HAS_HISTORY, Consequences, record_health
 from webhooks.engine.senders import Attempted, Dropped, Outcome, Postponed, Withheld
 
 logger = structlog.get_logger(__name__)
@@ -61,7 +62,7 @@ _CANCEL_DELIVERIES: Final = """
     WHERE id = ANY(%s::uuid[])
 """
 # The rows exist since the webhook was first prepared; a deleted webhook has none any more.
-_ADD_STATS: Final = """
+_ADD_STATS: Final = f"""
     WITH locked AS MATERIALIZED (
         SELECT webhook_id FROM webhooks_webhookstats WHERE webhook_id = ANY(%(ids)s::uuid[])
         ORDER BY webhook_id FOR NO KEY UPDATE
@@ -75,7 +76,8 @@ _ADD_STATS: Final = """
     FROM locked, unnest(%(ids)s::uuid[], %(succeeded)s::bigint[], %(failed)s::bigint[], %(attempts)s::bigint[],
         %(last_called_at)s::timestamptz[]) AS added (id, succeeded, failed, attempts, last_called_at)
     WHERE stats.webhook_id = locked.webhook_id AND added.id = locked.webhook_id
-"""
+    RETURNING stats.webhook_id, {HAS_HISTORY}
+"""  # noqa: S608  (put together from our own constants)
 _LOCK_WEBHOOKS: Final = """
     SELECT id, is_active FROM webhooks_webhook WHERE id = ANY(%s::uuid[]) ORDER BY id FOR SHARE
 """
@@ -87,20 +89,20 @@ _HOLD: Final = """
 """
 
 
-def record_outcomes(engine_id: UUID, outcomes: Sequence[Outcome], *, again: bool = False) -> None:
+def record_outcomes(engine_id: UUID, outcomes: Sequence[Outcome], *, again: bool = False) -> Consequences:
     """Record all, each exactly once; what PostgreSQL refuses about one does not keep the others from being recorded.
 
-    Raises database errors that are no outcome's fault (deadlock, serialization failure, lost connection): then call
+    Returns what follows for their targets. Raises database errors that are no outcome's fault (deadlock, serialization failure, lost connection): then call
     it with the same outcomes and `again`, which leaves out what was stored although the answer was lost.
     """
     if again:
         outcomes = _without_recorded(outcomes)
     withheld = [outcome for outcome in outcomes if isinstance(outcome, Withheld)]
     others = [outcome for outcome in outcomes if not isinstance(outcome, Withheld)]
-    if others:
-        _record_or_split(engine_id, others)
+    consequences = _record_or_split(engine_id, others) if others else Consequences()
     if withheld:
         _hold(engine_id, withheld)
+    return consequences
 
 
 def _without_recorded(outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -111,25 +113,25 @@ def _without_recorded(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return [outcome for outcome in outcomes if not (isinstance(outcome, Attempted) and outcome.call.id in recorded)]
 
 
-def _record_or_split(engine_id: UUID, outcomes: Sequence[Outcome]) -> None:
+def _record_or_split(engine_id: UUID, outcomes: Sequence[Outcome]) -> Consequences:
     """Narrow a refused batch down to the guilty outcome, which is then recorded without what others wrote into it."""
     try:
-        _record(engine_id, outcomes)
+        return _record(engine_id, outcomes)
     except DATA_ERRORS as error:
         if len(outcomes) > 1:
             middle = len(outcomes) // 2
-            _record_or_split(engine_id, outcomes[:middle])
-            _record_or_split(engine_id, outcomes[middle:])
-            return
+            first = _record_or_split(engine_id, outcomes[:middle])
+            return first | _record_or_split(engine_id, outcomes[middle:])
         (outcome,) = outcomes
         if not isinstance(outcome, Attempted):
             raise
         reason = "The answer was left out: the database refused a value in it."
-        _record(engine_id, [replace(outcome, call=without_content(outcome.call, reason=reason))])
+        consequences = _record(engine_id, [replace(outcome, call=without_content(outcome.call, reason=reason))])
         logger.warning("call_recorded_without_content", call_id=str(outcome.call.id), reason=type(error).__name__)
+        return consequences
 
 
-def _record(engine_id: UUID, outcomes: Sequence[Outcome]) -> None:
+def _record(engine_id: UUID, outcomes: Sequence[Outcome]) -> Consequences:
     with transaction.atomic(), connection.cursor() as django_cursor:
         cursor: Cursor[Any] = django_cursor.cursor
         cursor.execute(_LOCK_LEASED, [uuid_array(outcome.claimed.delivery_id for outcome in outcomes), engine_id])
@@ -140,9 +142,11 @@ def _record(engine_id: UUID, outcomes: Sequence[Outcome]) -> None:
         if batch.calls:
             copy_calls(cursor, batch.calls)
         batch.write_states(cursor)
-        if batch.calls:
-            upsert_rollups(cursor, batch.calls)
-            _add_stats(cursor, batch.calls)
+        if not batch.calls:
+            return Consequences()
+        upsert_rollups(cursor, batch.calls)
+        by_webhook = _by_webhook(batch.calls)
+        return record_health(cursor, by_webhook, with_history=_add_stats(cursor, by_webhook))
 
 
 @dataclass(slots=True)
@@ -203,11 +207,16 @@ def _attempts_after(outcome: Attempted) -> int:
     return outcome.claimed.attempt + outcome.decision.costs_attempt
 
 
-def _add_stats(cursor: Cursor[Any], calls: Sequence[CallRecord]) -> None:
+def _by_webhook(calls: Sequence[CallRecord]) -> dict[UUID, list[CallRecord]]:
     by_webhook: dict[UUID, list[CallRecord]] = defaultdict(list)
     for call in calls:
         if call.target_kind == "webhook":
             by_webhook[call.target_id].append(call)
+    return by_webhook
+
+
+def _add_stats(cursor: Cursor[Any], by_webhook: Mapping[UUID, Sequence[CallRecord]]) -> list[UUID]:
+    """Add to the totals; return the webhooks of which failures are remembered."""
     groups = list(by_webhook.values())
     cursor.execute(
         _ADD_STATS,
@@ -219,6 +228,7 @@ def _add_stats(cursor: Cursor[Any], calls: Sequence[CallRecord]) -> None:
             "last_called_at": [max(call.timestamp for call in group) for group in groups],
         },
     )
+    return [webhook_id for webhook_id, has_history in cursor.fetchall() if has_history]
 
 
 def _hold(engine_id: UUID, withheld: Sequence[Withheld]) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from uuid import UUID
 
 import structlog
 
 from webhooks.engine import limits
 from webhooks.engine.database import DATABASE_ERRORS, DatabaseThread
+from webhooks.engine.health import Consequences
 from webhooks.engine.record import record_outcomes
 from webhooks.engine.senders import Attempted, Outcome, Sender
 
@@ -19,8 +20,12 @@ logger = structlog.get_logger(__name__)
 class RecordingLoop:
     """Keeps outcomes until PostgreSQL has them. How many can pile up is bounded by what the engine may lease."""
 
-    def __init__(self, engine_id: UUID, senders: Mapping[str, Sender]) -> None:
+    def __init__(
+        self, engine_id: UUID, senders: Mapping[str, Sender], *, on_open: Callable[[Collection[UUID]], None]
+    ) -> None:
+        """`on_open` is told the targets whose breakers were found open after failures."""
         self._engine_id = engine_id
+        self._on_open = on_open
         self._senders = senders
         self._outcomes: list[Outcome] = []
         self._batch: Sequence[Outcome] = ()
@@ -78,7 +83,7 @@ class RecordingLoop:
         again = False
         while True:
             try:
-                await self._database.run(record_outcomes, self._engine_id, batch, again=again)
+                consequences = await self._database.run(record_outcomes, self._engine_id, batch, again=again)
             except DATABASE_ERRORS as error:
                 logger.warning("outcomes_not_recorded", rows=len(batch), reason=str(error))
                 again = self.is_troubled = True
@@ -87,16 +92,21 @@ class RecordingLoop:
             else:
                 self.is_troubled = False
                 break
-        await self._follow_up(batch)
+        if consequences.open:
+            self._on_open(consequences.open)
+        await self._follow_up(batch, consequences)
 
-    async def _follow_up(self, batch: Sequence[Outcome]) -> None:
+    async def _follow_up(self, batch: Sequence[Outcome], consequences: Consequences) -> None:
         attempts = [
-            outcome for outcome in batch if isinstance(outcome, Attempted) and outcome.decision.disables_webhook
+            outcome
+            for outcome in batch
+            if isinstance(outcome, Attempted)
+            and (outcome.decision.disables_webhook or outcome.claimed.target_id in consequences.failing)
         ]
         for kind, sender in self._senders.items():
             if concerned := [attempt for attempt in attempts if attempt.claimed.target_kind == kind]:
                 try:
-                    await self._database.run(sender.follow_up, concerned)
+                    await self._database.run(sender.follow_up, concerned, failing=consequences.failing)
                 except DATABASE_ERRORS as error:
                     # The next answer of the same kind asks for it again.
                     logger.warning("follow_up_failed", kind=kind, reason=str(error))

@@ -6,7 +6,7 @@ The engine claims rows, keeps places, and records; how a row of one `target_kind
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -107,8 +107,11 @@ class Sender(Protocol):
     def interrupted(self, job: Job, *, started_at: datetime) -> Attempted:
         """Say that an attempt was cut off by the engine's stop; whether it arrived is unknown."""
 
-    def follow_up(self, attempts: Sequence[Attempted]) -> None:
-        """Do what attempts ask for besides their own state (disable a target); after they are recorded, as the owner."""
+    def follow_up(self, attempts: Sequence[Attempted], *, failing: Collection[UUID]) -> None:
+        """Do what attempts ask for besides their own state (disable a target); after they are recorded, as the owner.
+
+        `failing` are targets that had nothing but failures for days.
+        """
 
 
 def load_senders() -> Mapping[str, Sender]:

@@ -21,8 +21,9 @@ from webhooks.engine.limits import FAULT_DELAY_SECONDS, KEY_NOT_AT_HAND_DELAY_SE
 from webhooks.engine.senders import Attempted, Claimed, Dropped, Job, OnLostLease, Postponed, Withheld
 from webhooks.engine.senders import Outcome as RowOutcome
 from webhooks.engine.webhook_targets import Problem, State, Target, Targets
+from webhooks.models import DisabledReason
 from webhooks.policy import SCHEDULES, Outcome, Rules, decide, parse_retry_after
-from webhooks.services.gone import disable_gone
+from webhooks.services.disabling import disable_by_engine
 from webhooks.signing import sign
 
 USER_AGENT: Final = "Signalbox"
@@ -133,15 +134,13 @@ class WebhookSender:
         message = "Signalbox was stopped while it waited for the answer; the delivery is sent again."
         return _failed(job, started_at, ErrorKind.INTERRUPTED, message, Timing(total_ms=max(0, elapsed)), {})
 
-    def follow_up(self, attempts: Sequence[Attempted]) -> None:
-        """Disable the webhooks whose endpoints answered 410 Gone."""
-        gone = {
-            attempt.claimed.target_id: attempt.claimed.tenant_id
-            for attempt in attempts
-            if attempt.decision.disables_webhook
-        }
-        for webhook_id, tenant_id in gone.items():
-            disable_gone(tenant_id=tenant_id, webhook_id=webhook_id)
+    def follow_up(self, attempts: Sequence[Attempted], *, failing: Collection[UUID]) -> None:
+        """Disable the webhooks whose endpoints answered 410 Gone, and those that are `failing`."""
+        tenants = {attempt.claimed.target_id: attempt.claimed.tenant_id for attempt in attempts}
+        gone = {attempt.claimed.target_id for attempt in attempts if attempt.decision.disables_webhook}
+        for webhook_id in sorted(gone.union(failing) & tenants.keys()):
+            reason = DisabledReason.GONE if webhook_id in gone else DisabledReason.FAILING
+            disable_by_engine(tenant_id=tenants[webhook_id], webhook_id=webhook_id, reason=reason)
 
 
 def _load_contents(event_ids: Collection[UUID]) -> dict[UUID, Content]:

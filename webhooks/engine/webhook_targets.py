@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 from django.db import DatabaseError, connection
+from django.utils import timezone
 from yarl import URL
 
 from analytics.recording import ErrorKind
@@ -21,7 +22,7 @@ from webhooks.engine.redaction import HIDDEN, Redactor
 from webhooks.errors import WebhookNotConfigured
 from webhooks.models import PayloadFormat, Webhook
 from webhooks.policy import SCHEDULES
-from webhooks.signing import signing_key
+from webhooks.signing import SigningKey, signing_key
 from webhooks.target_url import target_url
 
 logger = structlog.get_logger(__name__)
@@ -31,7 +32,14 @@ logger = structlog.get_logger(__name__)
 KEPT_SECONDS: Final = 5.0
 MAX_KEPT: Final = 10_000
 
-# Totals belong to a webhook from its first delivery on; recording only ever adds to them.
+# Totals and runtime belong to a webhook from its first delivery on; recording only ever updates them. What the claim of
+# that delivery took from a full bucket was all that was in it.
+_MAKE_RUNTIME: Final = """
+    INSERT INTO webhooks_webhookruntime (webhook_id, tenant_id, consecutive_failures, breaker_opened_count, rate_tokens,
+        rate_refilled_at)
+    SELECT id, tenant_id, 0, 0, 0, now() FROM webhooks_webhook WHERE id = ANY(%s::uuid[]) ORDER BY id
+    ON CONFLICT (webhook_id) DO NOTHING
+"""
 _MAKE_STATS: Final = """
     INSERT INTO webhooks_webhookstats (webhook_id, tenant_id, total_calls, successful_calls, failed_calls, attempts)
     SELECT id, tenant_id, 0, 0, 0, 0 FROM webhooks_webhook WHERE id = ANY(%s::uuid[]) ORDER BY id
@@ -59,7 +67,7 @@ class Target:
     retry_client_errors: bool
     is_enveloped: bool
     url: URL | None = None
-    signing_keys: tuple[bytes, ...] = ()
+    signing_keys: tuple[SigningKey, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     shown_headers: Mapping[str, str] = field(default_factory=dict)
     redactor: Redactor = field(default_factory=lambda: Redactor((), url=""))
@@ -94,12 +102,14 @@ class Targets:
         """Return the state of each webhook that exists. Database errors go through; other faults are logged."""
         webhooks = Webhook.objects.filter(id__in=set(webhook_ids)).order_by("id")
         rows = webhooks.values_list(
-            "id", "version", "is_active", "tenant__is_active", "tenant__deleted_at", "stats__webhook_id"
+            *("id", "version", "is_active", "tenant__is_active", "tenant__deleted_at"),
+            *("stats__webhook_id", "runtime__webhook_id"),
         )
         found = {row[0]: row[1:] for row in rows}
-        if new := sorted(webhook_id for webhook_id, row in found.items() if row[4] is None):
+        if new := sorted(webhook_id for webhook_id, row in found.items() if None in row[4:]):
             with connection.cursor() as cursor:
                 cursor.execute(_MAKE_STATS, [new])
+                cursor.execute(_MAKE_RUNTIME, [new])
         self._refresh({webhook_id: row[0] for webhook_id, row in found.items()})
         return {
             webhook_id: State(
@@ -108,7 +118,7 @@ class Targets:
                 target=self._kept[webhook_id].target if webhook_id in self._kept else None,
                 has_fault=webhook_id in self._kept and self._kept[webhook_id].has_fault,
             )
-            for webhook_id, (_, is_active, is_tenant_active, deleted_at, _) in found.items()
+            for webhook_id, (_, is_active, is_tenant_active, deleted_at, *_) in found.items()
         }
 
     def _refresh(self, versions: Mapping[UUID, int]) -> None:
@@ -170,9 +180,11 @@ def _target(webhook: Webhook) -> Target:
 
 def _with_secrets(known: Target, webhook: Webhook) -> Target:
     url = check_destination(target_url(webhook))
-    signing_secret = webhook.signing_secret.reveal()
+    signing_secrets = [secret.reveal() for secret in webhook.signing_secrets(timezone.now())]
     own = {name: value.reveal() if isinstance(value, Secret) else str(value) for name, value in webhook.headers.items()}
-    secrets = [signing_secret, *own.values()]
+    secrets = [*signing_secrets, *own.values()]
+    if webhook.previous_signing_secret is not None:
+        secrets.append(webhook.previous_signing_secret.reveal())  # a receiver may echo it longer than it signs
     headers, shown = dict(own), dict.fromkeys(own, HIDDEN)
     if webhook.auth_token is not None:
         token = webhook.auth_token.reveal()
@@ -182,7 +194,7 @@ def _with_secrets(known: Target, webhook: Webhook) -> Target:
     return replace(
         known,
         url=URL(url),
-        signing_keys=(signing_key(signing_secret),),
+        signing_keys=tuple(signing_key(secret) for secret in signing_secrets),
         headers=headers,
         shown_headers=shown,
         redactor=Redactor(secrets, url=url),

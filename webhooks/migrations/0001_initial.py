@@ -7,6 +7,7 @@ from django.db import migrations, models
 
 import integrations.encryption.fields
 import integrations.ids
+import webhooks.models.webhook
 from integrations.partitioning.operations import CreatePartitionedModel
 
 
@@ -51,7 +52,24 @@ class Migration(migrations.Migration):
                 ("description", models.CharField(blank=True, max_length=500)),
                 ("is_active", models.BooleanField(default=True)),
                 ("auth_token", integrations.encryption.fields.EncryptedTextField(blank=True, null=True)),
+                (
+                    "signature_scheme",
+                    models.CharField(
+                        choices=[
+                            ("hmac", "v1: HMAC-SHA256, one shared secret"),
+                            ("ed25519", "v1a: ed25519, the receiver has the public key"),
+                        ],
+                        default="hmac",
+                        help_text="Changing it makes a new signing secret; the old one signs as well for 24 hours.",
+                        max_length=16,
+                    ),
+                ),
                 ("signing_secret", integrations.encryption.fields.EncryptedTextField()),
+                (
+                    "previous_signing_secret",
+                    integrations.encryption.fields.EncryptedTextField(blank=True, editable=False, null=True),
+                ),
+                ("previous_secret_expires_at", models.DateTimeField(editable=False, null=True)),
                 ("event_types", models.JSONField(blank=True, default=list)),
                 ("headers", integrations.encryption.fields.EncryptedJSONField(blank=True, default=dict)),
                 (
@@ -69,7 +87,7 @@ class Migration(migrations.Migration):
                             ("quick", "Quick: 3 retries within seconds"),
                             ("durable", "Durable: 9 retries within 28 hours"),
                         ],
-                        default="durable",
+                        default=webhooks.models.webhook.default_retry_schedule,
                         max_length=16,
                     ),
                 ),
@@ -288,6 +306,14 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [models.Index(fields=["tenant_id", "id"], name="payload_tenant")],
             },
+        ),
+        migrations.CreateModel(
+            name="TenantRuntime",
+            fields=[
+                ("tenant_id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("rate_tokens", models.FloatField(default=0)),
+                ("rate_refilled_at", models.DateTimeField(null=True)),
+            ],
         ),
         migrations.CreateModel(
             name="WebhookRuntime",

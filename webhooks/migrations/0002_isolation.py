@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
         IsolateTenantTable("Webhook", referenced=True),
         IsolateTenantTable("WebhookStats"),
         IsolateTenantTable("WebhookRuntime"),
+        IsolateTenantTable("TenantRuntime", privileges=["SELECT"]),
         IsolateTenantTable("Event", privileges=["SELECT", "INSERT"]),
         IsolateTenantTable("Payload", privileges=["SELECT", "INSERT"]),
         IsolateTenantTable("Delivery", privileges=["SELECT", "INSERT", "UPDATE"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
@@ -9,7 +10,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from integrations.encryption.fields import EncryptedJSONField, EncryptedTextField, SealedModel
+from integrations.encryption.secret import Secret
 from integrations.ids import uuid7
+from webhooks.signing import Scheme
 
 
 class RetrySchedule(models.TextChoices):
@@ -22,10 +25,20 @@ class PayloadFormat(models.TextChoices):
     STANDARD = "standard", "type, timestamp and data"
 
 
+class SignatureScheme(models.TextChoices):
+    HMAC = Scheme.HMAC.value, "v1: HMAC-SHA256, one shared secret"
+    ED25519 = Scheme.ED25519.value, "v1a: ed25519, the receiver has the public key"
+
+
 class DisabledReason(models.TextChoices):
     MANUAL = "manual", "Disabled by a person"
     GONE = "gone", "The endpoint answered 410 Gone"
     FAILING = "failing", "Nothing but failures for days"
+
+
+def default_retry_schedule() -> str:
+    """Return the schedule of webhooks that do not say their own."""
+    return str(settings.WEBHOOK_DEFAULT_RETRY_SCHEDULE)
 
 
 class Webhook(SealedModel):
@@ -48,11 +61,20 @@ class Webhook(SealedModel):
     description = models.CharField(max_length=500, blank=True)
     is_active = models.BooleanField(default=True)
     auth_token = EncryptedTextField(null=True, blank=True)
+    signature_scheme = models.CharField(
+        max_length=16,
+        choices=SignatureScheme.choices,
+        default=SignatureScheme.HMAC,
+        help_text="Changing it makes a new signing secret; the old one signs as well for 24 hours.",
+    )
     signing_secret = EncryptedTextField()
+    # Signs as well until it expires: receivers change to the new one meanwhile.
+    previous_signing_secret = EncryptedTextField(null=True, blank=True, editable=False)
+    previous_secret_expires_at = models.DateTimeField(null=True, editable=False)
     event_types = models.JSONField(default=list, blank=True)
     headers = EncryptedJSONField(default=dict, blank=True)
     payload_format = models.CharField(max_length=16, choices=PayloadFormat.choices, default=PayloadFormat.RAW)
-    retry_schedule = models.CharField(max_length=16, choices=RetrySchedule.choices, default=RetrySchedule.DURABLE)
+    retry_schedule = models.CharField(max_length=16, choices=RetrySchedule.choices, default=default_retry_schedule)
     max_retries = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(20)])
     retry_client_errors = models.BooleanField(default=True, help_text="Retry the answers 408, 425 and 429.")
     timeout_ms = models.PositiveIntegerField(
@@ -85,6 +107,13 @@ class Webhook(SealedModel):
     def __str__(self) -> str:
         return self.workflow_name
 
+    def signing_secrets(self, now: datetime) -> list[Secret]:
+        """Return what signs at that moment: the secret, and during a rotation the one before, too."""
+        expires_at = self.previous_secret_expires_at
+        if self.previous_signing_secret is None or expires_at is None or expires_at <= now:
+            return [self.signing_secret]
+        return [self.signing_secret, self.previous_signing_secret]
+
 
 class WebhookStats(models.Model):
     """Totals of one webhook, written by the transaction that records its calls. A call is a finished run."""
@@ -107,7 +136,10 @@ class WebhookStats(models.Model):
 
 
 class WebhookRuntime(models.Model):
-    """What the engine must remember of a webhook between deliveries, where every worker sees it."""
+    """What the engine must remember of a webhook between deliveries, where every worker sees it.
+
+    See `webhooks.breaker` and `webhooks.engine.token_bucket`. A row appears with the first delivery.
+    """
 
     webhook = models.OneToOneField(
         Webhook, primary_key=True, on_delete=models.CASCADE, db_constraint=False, related_name="runtime"
@@ -122,3 +154,14 @@ class WebhookRuntime(models.Model):
 
     def __str__(self) -> str:
         return f"runtime of {self.webhook_id}"
+
+
+class TenantRuntime(models.Model):
+    """The same of a tenant, while the platform limits each tenant's deliveries. Written by claims only."""
+
+    tenant_id = models.UUIDField(primary_key=True, editable=False)
+    rate_tokens = models.FloatField(default=0)
+    rate_refilled_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"runtime of {self.tenant_id}"

@@ -41,6 +41,8 @@ class WebhookFields(TypedDict, total=False):
     header_changes: Mapping[str, str | None]
     """Instead of `headers`, by name: what is missing or blank is kept, None removes."""
     payload_format: str
+    signature_scheme: str
+    """Another one makes a new signing secret."""
     integration: Integration | UUID | None
     retry_schedule: str
     max_retries: int | None
@@ -55,6 +57,7 @@ _CHECKED_BY_THE_MODEL: Final = (
     "is_active",
     "event_types",
     "payload_format",
+    "signature_scheme",
     "retry_schedule",
     "max_retries",
     "retry_client_errors",
@@ -78,8 +81,12 @@ def assign(webhook: Webhook, values: WebhookFields) -> set[str]:
 
 
 def defaults() -> WebhookFields:
-    """Return what a replacement gives to the fields it does not name. Secrets are not among them: they are kept."""
-    of_model = {name: _model_field(name).get_default() for name in _CHECKED_BY_THE_MODEL}
+    """Return what a replacement gives to the fields it does not name.
+
+    Secrets are not among them, nor the scheme that the signing secret is made for: they are kept.
+    """
+    names = [name for name in _CHECKED_BY_THE_MODEL if name != "signature_scheme"]
+    of_model = {name: _model_field(name).get_default() for name in names}
     return cast("WebhookFields", {"url": None, "integration": None, **of_model})
 
 

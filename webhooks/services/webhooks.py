@@ -19,8 +19,11 @@ from integrations.activity.recording import record_activity
 from integrations.errors import ConflictError, NotFoundError
 from integrations.isolation.scope import tenant_scope
 from integrations.models import Tenant
-from webhooks.models import DisabledReason, Webhook, WebhookRuntime
+from webhooks.models import DisabledReason, Webhook
+from webhooks.services.breaker import forget_failures
 from webhooks.services.holding import bring_back_held, cancel_unfinished, hold_waiting
+from webhooks.services.locking import locked_webhook
+from webhooks.services.signing_secrets import replace_signing_secret
 from webhooks.services.webhook_fields import WebhookFields, assign, defaults
 from webhooks.signing import new_signing_secret
 
@@ -38,11 +41,11 @@ def create_webhook(*, actor: Actor, tenant: Tenant, workflow_name: str, **fields
         webhook = Webhook(
             tenant=tenant,
             workflow_name=workflow_name,
-            signing_secret=new_signing_secret(),
             created_by_id=actor.user_id,
             created_by_name=actor.name,
         )
         changed = assign(webhook, fields)
+        webhook.signing_secret = new_signing_secret(webhook.signature_scheme)
         if not webhook.is_active:
             _mark_disabled(webhook)
         try:
@@ -60,10 +63,11 @@ def update_webhook(
 ) -> Webhook:
     """Change the given fields only. Raises ConflictError when `expected_version` is no longer the stored one.
 
-    Disabling holds what waits, enabling brings it back; what an engine is sending at that moment is finished.
+    Disabling holds what waits, enabling brings it back; what an engine is sending at that moment is finished. Another
+    signature scheme makes a new signing secret, as a rotation does.
     """
     with tenant_scope(tenant):
-        current = _locked(tenant, webhook_id)
+        current = locked_webhook(tenant, webhook_id)
         if expected_version is not None and current.version != expected_version:
             raise ConflictError("Somebody changed the webhook in the meantime: load it again.")
         changed = assign(current, changes)
@@ -71,6 +75,11 @@ def update_webhook(
             return current
         if "is_active" in changed:
             _switch(current)
+        if changed & {"url", "integration"}:
+            forget_failures(current)  # they were another endpoint's
+        if "signature_scheme" in changed:
+            replace_signing_secret(current)
+            changed.add("signing_secret")
         current.version += 1
         current.save()
         if edited := changed - {"is_active"}:
@@ -96,29 +105,10 @@ def replace_webhook(
 def delete_webhook(*, actor: Actor, tenant: Tenant, webhook_id: UUID) -> None:
     """Delete a webhook with its secrets and totals; cancel what waits for it. Its calls stay until retention."""
     with tenant_scope(tenant):
-        current = _locked(tenant, webhook_id)
+        current = locked_webhook(tenant, webhook_id)
         cancel_unfinished(current)
         _record(actor, "webhook.deleted", current)
         current.delete()
-
-
-def read_signing_secret(*, actor: Actor, tenant: Tenant, webhook_id: UUID) -> str:
-    """Return the secret that receivers verify signatures with: the one secret that may be read again, on the record."""
-    with tenant_scope(tenant):
-        current = _locked(tenant, webhook_id)
-        secret = current.signing_secret.reveal()
-        _record(actor, "webhook.secret_read", current)
-    return secret
-
-
-def _locked(tenant: Tenant, webhook_id: UUID) -> Webhook:
-    # Not FOR UPDATE: a recording transaction checks its foreign keys to this row while it holds rows of the queue.
-    rows = Webhook.objects.select_for_update(no_key=True).filter(tenant_id=tenant.id, id=webhook_id)
-    found = rows.order_by("id").first()  # the model's own order would lock the tenant, too
-    if found is None:
-        raise NotFoundError("This tenant has no such webhook.")
-    found.tenant = tenant
-    return found
 
 
 def _switch(webhook: Webhook) -> None:
@@ -127,13 +117,11 @@ def _switch(webhook: Webhook) -> None:
         _mark_disabled(webhook)
         hold_waiting(webhook)
         return
+    # A person says that the endpoint is well: the failures of before must not disable it again at once.
+    forget_failures(webhook)
+    bring_back_held(webhook)
     webhook.disabled_reason = ""
     webhook.disabled_at = None
-    # A person says that the endpoint is well: the failures of before must not disable it again at once.
-    WebhookRuntime.objects.filter(tenant_id=webhook.tenant_id, webhook_id=webhook.id).update(
-        consecutive_failures=0, failing_since=None, breaker_open_until=None, breaker_opened_count=0
-    )
-    bring_back_held(webhook)
 
 
 def _mark_disabled(webhook: Webhook) -> None:

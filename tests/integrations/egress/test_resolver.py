@@ -41,8 +41,9 @@ def test_resolve_returns_public_addresses() -> None:
     assert resolve("8.8.8.8", "2606:4700::1111") == ["8.8.8.8", "2606:4700::1111"]
 
 
-def test_resolve_leaves_out_private_addresses_when_there_are_public_ones() -> None:
-    assert resolve("10.0.0.1", "8.8.8.8", "::ffff:10.0.0.1") == ["8.8.8.8"]
+def test_resolve_refuses_when_one_of_several_addresses_is_private() -> None:
+    with pytest.raises(RefusedAddressError, match=r"hook\.example"):
+        resolve("8.8.8.8", "10.0.0.1")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "::1", "64:ff9b::7f00:1", "2002:7f00:1::"])

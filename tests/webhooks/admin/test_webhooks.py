@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from integrations.activity.actor import Actor
 from integrations.models import ActivityLog, Tenant, User
 from integrations.services.integrations import create_integration
-from webhooks.models import Webhook
+from webhooks.models import Webhook, WebhookRuntime
 from webhooks.services.webhooks import create_webhook
+from webhooks.signing import public_key_of
 
 ADD = "/admin/webhooks/webhook/add/"
 BEARER = "bearer-token-that-nobody-may-see-0123456789"
@@ -20,6 +24,7 @@ FIELDS = {
     "payload_format": "raw",
     "auth_token": "",
     "headers": "",
+    "signature_scheme": "hmac",
     "retry_schedule": "durable",
     "max_retries": "",
     "retry_client_errors": "on",
@@ -149,6 +154,55 @@ def test_signing_secret_is_shown_on_request_and_noted(admin_client: Client, webh
     assert webhook.signing_secret.reveal() in answer.content.decode()
     assert "no-store" in answer["Cache-Control"]
     assert verbs() == ["webhook.created", "webhook.secret_read"]
+
+
+def test_signing_secret_is_rotated_on_request_and_the_new_one_shown_once(
+    admin_client: Client, webhook: Webhook
+) -> None:
+    assert page("rotate", webhook) in admin_client.get(page("change", webhook)).content.decode()
+    assert admin_client.get(page("rotate", webhook)).status_code == 405
+    answer = admin_client.post(page("rotate", webhook))
+    new = Webhook.objects.get()
+    html = answer.content.decode()
+    assert new.signing_secret.reveal() in html
+    assert webhook.signing_secret.reveal() not in html
+    assert f"{new.previous_secret_expires_at:%Y-%m-%d %H:%M:%S} UTC" in html
+    assert "no-store" in answer["Cache-Control"]
+    assert verbs() == ["webhook.created", "webhook.secret_rotated"]
+
+
+def test_public_key_is_shown_with_an_ed25519_secret(admin_client: Client, webhook: Webhook) -> None:
+    admin_client.post(page("change", webhook), {**FIELDS, "headers": "X-Api-Key:", "signature_scheme": "ed25519"})
+    html = admin_client.post(page("secret", webhook)).content.decode()
+    secret = Webhook.objects.get().signing_secret.reveal()
+    assert secret in html
+    assert str(public_key_of(secret)) in html
+
+
+def test_breaker_is_shown_and_can_be_reset(admin_client: Client, webhook: Webhook) -> None:
+    html = admin_client.get(page("change", webhook)).content.decode()
+    assert "closed" in html
+    assert page("breaker_reset", webhook) not in html
+    now = timezone.now()
+    WebhookRuntime.objects.create(
+        webhook=webhook,
+        tenant=webhook.tenant,
+        consecutive_failures=10,
+        breaker_open_until=now + timedelta(minutes=5),
+        breaker_opened_count=1,
+        failing_since=now,
+    )
+
+    html = admin_client.get(page("change", webhook)).content.decode()
+    assert f"open until {now + timedelta(minutes=5):%Y-%m-%d %H:%M:%S} UTC" in html
+    assert f"{now:%Y-%m-%d %H:%M:%S} UTC" in html
+    assert page("breaker_reset", webhook) in html
+    assert admin_client.get(page("breaker_reset", webhook)).status_code == 405
+    answer = admin_client.post(page("breaker_reset", webhook))
+
+    assert (answer.status_code, answer["Location"]) == (302, page("change", webhook))
+    assert WebhookRuntime.objects.get().breaker_open_until is None
+    assert verbs() == ["webhook.created", "webhook.breaker_reset"]
 
 
 def test_actions_disable_and_enable(admin_client: Client, webhook: Webhook) -> None:

@@ -25,6 +25,7 @@ SETTINGS = {
     "is_active": True,
     "event_types": ["contact.*", "order.paid"],
     "payload_format": "standard",
+    "signature_scheme": "hmac",
     "integration": None,
     "retry_schedule": "quick",
     "max_retries": 2,
@@ -32,6 +33,12 @@ SETTINGS = {
     "timeout_ms": 5000,
     "max_concurrency": 4,
     "rate_limit_per_minute": 60,
+}
+HEALTHY = {
+    "breaker_state": "closed",
+    "breaker_open_until": None,
+    "failing_since": None,
+    "previous_secret_expires_at": None,
 }
 
 
@@ -61,6 +68,7 @@ def test_creates_webhook_and_answers_its_signing_secret(api: APIClient, tenant: 
         **SETTINGS,
         "disabled_reason": None,
         "disabled_at": None,
+        **HEALTHY,
         "version": 1,
         "created_by": "ada",
         "last_called_at": None,
@@ -68,6 +76,7 @@ def test_creates_webhook_and_answers_its_signing_secret(api: APIClient, tenant: 
         "successful_calls": 0,
         "failed_calls": 0,
         "signing_secret": stored.signing_secret.reveal(),
+        "public_key": None,
     }
     assert stored.auth_token is not None
     assert stored.auth_token.reveal() == TOKEN
@@ -87,6 +96,7 @@ def test_creates_webhook_with_defaults_when_only_the_name_is_given(
         "is_active": True,
         "event_types": [],
         "payload_format": "raw",
+        "signature_scheme": "hmac",
         "integration": None,
         "retry_schedule": "durable",
         "max_retries": None,
@@ -195,7 +205,7 @@ def test_lists_webhooks_by_name_in_pages(api: APIClient, tenant: Tenant, admin_a
         ("workflow_name=b", ["b"]),
         ("workflow_name=B", []),
         ("integration={n8n}", ["c"]),
-        (f"integration={uuid4()}", []),
+        ("integration=01a1f8c3-0000-7000-8000-000000000001", []),
         ("ordering=-workflow_name", ["c", "b", "a"]),
         ("ordering=created_at", ["b", "c", "a"]),
         ("ordering=-created_at&is_active=true", ["c", "b"]),
@@ -308,7 +318,11 @@ def test_reads_signing_secret_again_on_the_record(
 ) -> None:
     answer = api.get(f"{WEBHOOKS}/contact_form/secret")
     assert answer.status_code == 200
-    assert answer.json() == {"signing_secret": webhook.signing_secret.reveal()}
+    assert answer.json() == {
+        "signing_secret": webhook.signing_secret.reveal(),
+        "public_key": None,
+        "previous_secret_expires_at": None,
+    }
     assert answer.headers["Cache-Control"] == "no-store"
     entry = ActivityLog.objects.get(verb="webhook.secret_read")
     assert (entry.actor_name, entry.actor_id, entry.object_id, entry.tenant_id) == (

@@ -18,6 +18,7 @@ from tests.receiver import Receiver
 from tests.webhooks.engine.conftest import MakeWebhook
 from tests.webhooks.engine.queue_rows import enqueue
 from webhooks.engine import limits, recording_loop
+from webhooks.engine.health import Consequences
 from webhooks.engine.senders import Attempted, Claimed, Job
 from webhooks.engine.senders import Outcome as RowOutcome
 from webhooks.engine.webhook_sender import WebhookSender
@@ -116,6 +117,7 @@ def test_the_answer_to_a_claim_that_was_lost_leaves_no_row_behind(
         return prepare(self, rows)
 
     monkeypatch.setattr(WebhookSender, "prepare", breaks_once)
+    monkeypatch.setattr(limits, "RECONCILE_SECONDS", 1000.0)
     call_webhook(webhook, {})
     with running_engine():
         drain()
@@ -132,11 +134,11 @@ def test_outcomes_are_kept_while_they_cannot_be_recorded(
     record = recording_loop.record_outcomes
     tries: list[int] = []
 
-    def fails_at_first(engine_id: Any, outcomes: Sequence[RowOutcome], *, again: bool = False) -> None:
+    def fails_at_first(engine_id: Any, outcomes: Sequence[RowOutcome], *, again: bool = False) -> Consequences:
         tries.append(len(outcomes))
         if len(tries) <= 2:
             raise OperationalError("the connection is lost")
-        record(engine_id, outcomes, again=again)
+        return record(engine_id, outcomes, again=again)
 
     monkeypatch.setattr(recording_loop, "record_outcomes", fails_at_first)
     with running_engine():

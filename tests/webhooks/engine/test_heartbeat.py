@@ -22,7 +22,7 @@ def lease(engine_id: UUID, **due: str) -> UUID:
 
 def engine(*, silent_for: float) -> UUID:
     engine_id = uuid7()
-    beat(engine_id)
+    beat(engine_id, 0)
     Engine.objects.filter(id=engine_id).update(heartbeat_at=timezone.now() - timedelta(seconds=silent_for))
     return engine_id
 
@@ -36,10 +36,12 @@ def test_beat_registers_and_renews_and_counts_the_living() -> None:
     silent = engine(silent_for=15)
     new = uuid7()
 
-    assert beat(new) == 2
+    assert beat(new, 3) == 2
     row = Engine.objects.get(id=new)
-    assert (row.pid, bool(row.host)) == (os.getpid(), True)
-    assert beat(silent) == 2
+    assert (row.pid, bool(row.host), row.in_flight) == (os.getpid(), True, 3)
+    beat(new, 0)
+    assert Engine.objects.get(id=new).in_flight == 0
+    assert beat(silent, 0) == 2
     assert Engine.objects.get(id=silent).heartbeat_at > row.started_at - timedelta(seconds=1)
 
 

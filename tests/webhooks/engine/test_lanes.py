@@ -139,6 +139,20 @@ def test_withdraw_waiting_takes_back_what_was_not_started() -> None:
     assert lanes.start_next() is None
 
 
+def test_withdraw_waiting_of_some_targets_leaves_the_others() -> None:
+    lanes = Lanes()
+    jobs = [job(A), job(B), job(A)]
+    for waiting in jobs:
+        lanes.add(waiting, places=1)
+
+    assert lanes.withdraw_waiting({A}) == [jobs[0], jobs[2]]
+
+    assert lanes.held_by_target() == {B: 1}
+    assert (lanes.waiting, lanes.waiting_bytes) == (1, jobs[1].size)
+    assert lanes.start_next() is jobs[1]
+    assert lanes.start_next() is None
+
+
 steps = st.lists(st.tuples(st.sampled_from(["add", "start", "finish"]), st.sampled_from([A, B, C])), max_size=200)
 
 

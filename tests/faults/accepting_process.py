@@ -1,0 +1,88 @@
+"""A program of a customer's: accepts deliveries through the Python API, as told on standard input, one JSON line each.
+
+It stands for a web process: each call is a unit of work of its own, on a connection that is kept and checked. What it
+was told is accepted is what must not be lost; a call that failed is tried again under a new id, as a client would.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import django
+
+PAUSE_AFTER_FAILURE = 0.05
+GIVE_UP_AFTER = 120.0
+
+
+def make(slug: str, webhooks: list[dict[str, Any]]) -> list[str]:
+    """Make a tenant with webhooks, and return their ids."""
+    from integrations.activity.actor import Actor
+    from integrations.services.tenants import create_tenant
+    from webhooks.services.webhooks import create_webhook
+
+    actor = Actor.system("fault tests")
+    tenant = create_tenant(actor=actor, name=slug.title(), slug=slug)
+    return [str(create_webhook(actor=actor, tenant=tenant, **fields).id) for fields in webhooks]
+
+
+def accept(webhooks: list[str], count: int, per_second: float | None, payload: dict[str, Any]) -> dict[str, Any]:
+    """Accept `count` deliveries, taking turns, at most so many a second; return ids, refusals and seconds per call."""
+    import psycopg
+    from django.db import DatabaseError, InterfaceError, close_old_connections
+
+    from webhooks.models import Webhook
+    from webhooks.services.calls import call_webhook
+
+    found = Webhook.objects.select_related("tenant").in_bulk(webhooks)
+    targets = [next(webhook for key, webhook in found.items() if str(key) == wanted) for wanted in webhooks]
+    ids: list[str] = []
+    seconds: list[float] = []
+    refused = 0
+    started = time.monotonic()
+    while len(ids) < count:
+        if per_second:
+            time.sleep(max(0.0, started + len(ids) / per_second - time.monotonic()))
+        if time.monotonic() - started > GIVE_UP_AFTER:
+            raise SystemExit(f"only {len(ids)} of {count} were accepted")
+        close_old_connections()
+        asked = time.perf_counter()
+        try:
+            ids.append(str(call_webhook(targets[len(ids) % len(targets)], {**payload, "n": len(ids)}).delivery_id))
+        except (DatabaseError, InterfaceError, psycopg.Error):
+            refused += 1
+            time.sleep(PAUSE_AFTER_FAILURE)
+        else:
+            seconds.append(time.perf_counter() - asked)
+    return {"ids": ids, "refused": refused, "seconds": sorted(seconds)}
+
+
+def offer(webhook: str, payload: dict[str, Any]) -> str:
+    """Try to have a payload accepted, and return the name of the error that refused it."""
+    from integrations.errors import InvalidInputError
+    from webhooks.models import Webhook
+    from webhooks.services.calls import call_webhook
+
+    try:
+        call_webhook(Webhook.objects.select_related("tenant").get(id=webhook), payload)
+    except InvalidInputError as error:
+        return type(error).__name__
+    return ""
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever else is printed belongs to the log
+    django.setup()
+    commands: dict[str, Callable[..., Any]] = {"make": make, "accept": accept, "offer": offer}
+    for line in sys.stdin:
+        command = json.loads(line)
+        print(json.dumps(commands[command.pop("do")](**command)), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
