@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, Final
 
 import structlog
@@ -33,23 +34,35 @@ _patterns: Final[list[tuple[re.Pattern[str], str]]] = [
     # scheme://user:password@host
     (re.compile(r"(://[^\s/:@]*):[^\s/@]+@"), rf"\1:{SCRUBBED}@"),
 ]
+# No pattern above matches a text without one of these: a single pass lets most values go.
+_SUSPICIOUS: Final = re.compile(
+    r"bearer|basic|token|whsec_|eyj|passw|secret|api[_-]?key|authorization|private|encryption|://", re.IGNORECASE
+)
+_registered_patterns: Final[list[tuple[re.Pattern[str], str]]] = []
+_registered_values: Final[list[str]] = []
 
 
 def register_secret_pattern(pattern: str, replacement: str = SCRUBBED) -> None:
     """Have every match of a regular expression replaced in all log lines of this process from now on."""
-    _patterns.append((re.compile(pattern), replacement))
+    _registered_patterns.append((re.compile(pattern), replacement))
 
 
 def register_secret(value: str) -> None:
     """Have a value that this process holds, such as the database's password, replaced wherever it turns up."""
     if len(value) >= 6:  # anything shorter would blot out half of the log
-        register_secret_pattern(re.escape(value))
+        _registered_values.append(value)
 
 
 def scrub_text(text: str) -> str:
     """Return `text` without what looks like a secret."""
-    for pattern, replacement in _patterns:
+    for value in _registered_values:
+        if value in text:
+            text = text.replace(value, SCRUBBED)
+    for pattern, replacement in _registered_patterns:
         text = pattern.sub(replacement, text)
+    if _SUSPICIOUS.search(text):
+        for pattern, replacement in _patterns:
+            text = pattern.sub(replacement, text)
     return text
 
 
@@ -63,7 +76,7 @@ def scrub(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableM
 def _scrub_value(key: object, value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
-    if isinstance(key, str) and _SECRET_KEY.search(key):
+    if isinstance(key, str) and _names_a_secret(key):
         return SCRUBBED
     if isinstance(value, str):
         return scrub_text(value)
@@ -73,6 +86,11 @@ def _scrub_value(key: object, value: Any, depth: int) -> Any:
         return [_scrub_value(None, inner, depth - 1) for inner in value]
     # Everything else is written as text, so it is cleaned as text; a Secret's text shows nothing in the first place.
     return scrub_text(str(value))
+
+
+@lru_cache(maxsize=1024)
+def _names_a_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
 
 
 def logging_configuration(*, level: str, as_json: bool) -> dict[str, Any]:

@@ -27,7 +27,8 @@ _PREFIX = "signalbox-tests-"
 # Variables of the developer's shell or `.env` that would change what the tests see. Empty means unset to `config.environment`.
 _CLEARED = (
     "APP_URL", "DEFAULT_FROM_EMAIL", "ENCRYPTION_KEYS_PREVIOUS", "INTEGRATION_ENCRYPTION_KEY", "LOG_LEVEL", "OUTBOUND_ALLOWED_NETWORKS",
-    "PORT", "SESSION_SECRET", "SMTP_HOST", "TENANT_ROLE", "TRUSTED_PROXIES",
+    "PORT", "SESSION_SECRET", "SMTP_HOST", "TENANT_DELIVERIES_PER_MINUTE", "TENANT_ROLE", "TRUSTED_PROXIES",
+    "WEBHOOK_DEFAULT_RETRY_SCHEDULE",
 )  # fmt: skip
 
 

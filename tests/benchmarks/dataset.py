@@ -119,9 +119,19 @@ class Loader:
                     copy.write("".join(lines))
 
     def load(
-        self, connection: Any, tenant_id: UUID, target_ids: Sequence[UUID], *, deliveries: int, fan_out: int = 1
+        self,
+        connection: Any,
+        tenant_id: UUID,
+        target_ids: Sequence[UUID],
+        *,
+        deliveries: int,
+        fan_out: int = 1,
+        is_due: bool = True,
     ) -> None:
-        """Load so many deliveries, spread evenly over the targets, each event for `fan_out` of them; one transaction."""
+        """Load so many deliveries, spread evenly over the targets, each event for `fan_out` of them; one transaction.
+
+        What is not `is_due` is in no engine's queue.
+        """
         with connection.transaction():
             for start in range(0, deliveries, 10_000):
                 batch = Batch()
@@ -129,4 +139,6 @@ class Loader:
                 for first in range(start, min(start + 10_000, deliveries), fan_out):
                     targets = [target_ids[(first + i) % len(target_ids)] for i in range(fan_out)]
                     self.add(batch, tenant_id=tenant_id, target_ids=targets, at=now)
+                if not is_due:
+                    batch.due.clear()
                 self.store(connection, batch)

@@ -64,12 +64,13 @@ class Site:
         self.tenant = make_tenant("bench")
         self.target_ids = [webhook.id for webhook in make_webhooks(self.tenant, self.receiver, WEBHOOKS)]
 
-    def load(self, deliveries: int, *, webhooks: int = 50) -> None:
-        """Let so many deliveries be due, all at once, for so many of the webhooks."""
+    def load(self, deliveries: int, *, webhooks: int = 50, is_due: bool = True) -> None:
+        """Let so many deliveries be due, all at once, for so many of the webhooks; or only exist, not `is_due`."""
         from tests.benchmarks.dataset import Loader
 
         with self.connect() as connection:
-            Loader().load(connection, self.tenant.id, self.target_ids[:webhooks], deliveries=deliveries)
+            target_ids = self.target_ids[:webhooks]
+            Loader().load(connection, self.tenant.id, target_ids, deliveries=deliveries, is_due=is_due)
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         return self.processes.query(sql, *parameters)

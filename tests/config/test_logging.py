@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import structlog
 from django.conf import settings
+from hypothesis import given
+from hypothesis import strategies as st
 
 import config.logging
 from config.logging import logging_configuration, register_secret, register_secret_pattern, scrub_text
@@ -31,7 +33,8 @@ def log() -> Iterator[Log]:
 
 @pytest.fixture
 def own_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config.logging, "_patterns", list(config.logging._patterns))
+    for name in ("_registered_patterns", "_registered_values"):
+        monkeypatch.setattr(config.logging, name, list(getattr(config.logging, name)))
 
 
 def test_writes_one_json_object_per_event(log: Log) -> None:
@@ -132,3 +135,31 @@ def test_survives_values_that_are_no_json(log: Log) -> None:
     structlog.get_logger().info("odd", value=object, deep={"a": {"b": {"c": {"d": {"e": {"f": {"g": 1}}}}}}})
 
     assert log()[0]["value"] == "<class 'object'>"
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        "Bearer ",
+        "basic ",
+        "whsec_",
+        "eyJ",
+        "password",
+        "api-key",
+        "PRIVATE_KEY",
+        "=",
+        ": ",
+        '"',
+        "'",
+        "://",
+        "u:p@",
+        "abcdef",
+    ]
+)
+
+
+@given(st.lists(FRAGMENTS | st.text(max_size=8), max_size=12).map("".join))
+def test_the_quick_look_lets_nothing_go_that_a_pattern_would_change(text: str) -> None:
+    thorough = text
+    for pattern, replacement in config.logging._patterns:
+        thorough = pattern.sub(replacement, thorough)
+    assert scrub_text(text) == thorough

@@ -39,9 +39,14 @@ class FaultSite(RunningSite):
         self.environment["ENGINE_SHUTDOWN_GRACE"] = str(GRACE_SECONDS)
         self.environment["PYTHONWARNINGS"] = "ignore:You're running the worker with superuser"
         self._accepting: subprocess.Popen[bytes] | None = None
+        self._unanswered = 0
 
     def start_all(self) -> None:
         self.start_beat()
+        self._start_accepting()
+
+    def _start_accepting(self) -> None:
+        self._unanswered = 0
         self._accepting = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.accepting_process"],
             cwd=ROOT,
@@ -53,18 +58,23 @@ class FaultSite(RunningSite):
 
     def __exit__(self, *arguments: object) -> None:
         if self._accepting is not None:
-            self._accepting.kill()
-            self._accepting.wait()
+            self._end_accepting()
         super().__exit__(*arguments)
+
+    def _end_accepting(self) -> None:
+        with self._accepting as process:  # closes its pipes
+            process.kill()
 
     def ask(self, **command: Any) -> None:
         """Give the accepting process something to do; `answer` waits for what comes of it."""
         self._accepting.stdin.write(json.dumps(command).encode() + b"\n")
         self._accepting.stdin.flush()
+        self._unanswered += 1
 
     def answer(self) -> Any:
         line = self._accepting.stdout.readline()
         assert line, f"the accepting process ended ({self.log_path}):\n{self.log_path.read_text()[-4000:]}"
+        self._unanswered -= 1
         return json.loads(line)
 
     # --- Workers ----------------------------------------------------------------------------------------------
@@ -115,4 +125,8 @@ class FaultSite(RunningSite):
             self.stop(name)
         self.query("WITH gone AS (DELETE FROM webhooks_engine) DELETE FROM webhooks_due RETURNING delivery_id")
         assert self._processes["beat"].poll() is None, f"beat ended: {self.log_path}"
-        assert self._accepting.poll() is None, f"the accepting process ended: {self.log_path}"
+        accepting_ended = self._accepting.poll() is not None
+        if accepting_ended or self._unanswered:  # a test that failed must not fail the next one
+            self._end_accepting()
+            self._start_accepting()
+        assert not accepting_ended, f"the accepting process ended: {self.log_path}"

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from integrations.egress.lookup import LOOKUP_THREADS
 from tests.faults.fault_site import FaultSite
 from tests.faults.matrix import Row
 from tests.faults.scene import Scene
@@ -33,7 +34,6 @@ def look_up(host, port, *arguments, **keywords):
 socket.getaddrinfo = look_up
 """
 HANG_SECONDS = 6
-LOOKUP_THREADS = 64  # of `integrations.egress`
 
 
 @pytest.mark.parametrize("names", [20, 100])

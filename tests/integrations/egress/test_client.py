@@ -82,7 +82,7 @@ def test_post_keeps_no_cookies(receiver: Receiver) -> None:
 def test_post_refuses_a_literal_private_address(receiver: Receiver, settings: Any) -> None:
     settings.OUTBOUND_ALLOWED_NETWORKS = []
 
-    refusal = failure(receiver.url("/secret-path"))
+    refusal = failure(URL(receiver.url("/secret-path")))  # past the check of its text
 
     assert refusal.kind is FailureKind.REFUSED
     assert "secret-path" not in refusal.message

@@ -231,6 +231,8 @@ def test_request_ignores_proxies_and_netrc_of_the_environment(
     settings.OUTBOUND_ALLOWED_NETWORKS = ["127.0.0.0/8"]
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login user password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
 

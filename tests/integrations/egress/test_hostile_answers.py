@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from integrations.egress.client import READ_LIMIT as WEBHOOK_LIMIT
 from integrations.egress.errors import FailureKind
 from integrations.egress.session import READ_LIMIT
-from tests.integrations.egress.conftest import ask_by_aiohttp
 
 Ask = Callable[..., Any]
 MEGABYTE = bytes(1024 * 1024)
@@ -190,12 +189,12 @@ def test_request_keeps_its_memory_when_the_framing_never_ends(ask: Ask, raw_serv
     assert result.kind in {FailureKind.PROTOCOL, FailureKind.TOO_LARGE, FailureKind.TIMEOUT} or result.body == b"x"
 
 
-def test_post_fails_at_once_when_a_server_floods_it_with_interim_answers(raw_server: Any) -> None:
-    """Taking them in until the deadline would stop the event loop, and all other deliveries with it."""
+def test_request_fails_at_once_when_a_server_floods_it_with_interim_answers(ask: Ask, raw_server: Any) -> None:
+    """Taking them in until the deadline would stop the engine's event loop, and all other deliveries with it."""
     port = raw_server(repeats(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2000))
 
     with within(1):
-        result = ask_by_aiohttp(f"http://127.0.0.1:{port}/", timeout=5)
+        result = ask(f"http://127.0.0.1:{port}/", timeout=5)
 
     assert result.kind is FailureKind.PROTOCOL
 

@@ -209,6 +209,8 @@ def test_mocked_provider_is_under_the_guard_too(session: GuardedSession) -> None
     assert session.get("https://api.example.com/from").status_code == 302
     assert failure(session, "https://api.example.com/large").kind is FailureKind.TOO_LARGE
     assert failure(session, "https://10.0.0.1/").kind is FailureKind.REFUSED
+    with pytest.raises(OutboundError, match="private or reserved"):
+        session.send(requests.Request("GET", "https://10.0.0.1/").prepare())  # past the session's own preparation
     assert [call.request.path_url for call in responses.calls] == ["/from", "/large"]
 
 

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from analytics.models import WebhookCall
+from config.celery import app
 from tests.engine_process import drain, wait_until, worker_process
 from tests.receiver import Receiver
 from webhooks.engine.hosting import _Host
@@ -22,7 +23,9 @@ def test_a_worker_delivers_and_goes_on_when_its_child_is_killed_and_stops_in_ord
 ) -> None:
     receiver.answer("/hook", delay=1.0, times=1)
     with worker_process() as worker:
-        first = call_webhook(webhook, {"n": 1})  # its hint starts the engine
+        # The engine sends before Celery's main process is ready, and a child that dies that early ends the worker.
+        wait_until(lambda: app.control.ping(timeout=0.5), timeout=60, what="the worker answers")
+        first = call_webhook(webhook, {"n": 1})
         receiver.wait_for(1, timeout=60)
         (child,) = [
             process for process in psutil.Process(worker.pid).children() if process.pid == Engine.objects.get().pid
