@@ -18,7 +18,7 @@ Report = Callable[..., Row]
 # Generous: a call that touched a dead Redis took 0.6 s, one that touched a frozen Redis for ever.
 LONGEST_ACCEPT_SECONDS = 1.0
 MEDIAN_ACCEPT_SECONDS = 0.05
-# Celery's own waits between two tries to reach its broker grow by 2 s, up to 32 s.
+# Celery's own waits between two tries to reach its broker grow by 2 s, up to 30 s.
 RECONNECT_SECONDS = 60
 
 

@@ -199,11 +199,25 @@ def test_request_fails_at_once_when_a_server_floods_it_with_interim_answers(ask:
     assert result.kind is FailureKind.PROTOCOL
 
 
-def test_request_takes_the_answer_that_follows_interim_ones(ask: Ask, raw_server: Any) -> None:
-    early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
-    port = raw_server(says(early * 3, OK + b"Content-Length: 1\r\n\r\nx"))
+def test_request_ends_before_its_deadline_when_a_chunk_size_never_ends(ask: Ask, raw_server: Any) -> None:
+    port = raw_server(BOUNDLESS["chunk size"])
 
-    assert (ask(f"http://127.0.0.1:{port}/")).body == b"x"
+    with within(3):
+        result = ask(f"http://127.0.0.1:{port}/", timeout=10)
+
+    assert result.kind in {FailureKind.PROTOCOL, FailureKind.TOO_LARGE}
+
+
+@pytest.mark.parametrize(("times", "kind"), [(16, None), (17, FailureKind.PROTOCOL)])
+def test_request_takes_the_answer_that_follows_a_few_interim_ones(
+    ask: Ask, raw_server: Any, times: int, kind: FailureKind | None
+) -> None:
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    port = raw_server(says(early * times, OK + b"Content-Length: 1\r\n\r\nx"))
+
+    result = ask(f"http://127.0.0.1:{port}/")
+
+    assert (result.kind, result.body) == (kind, b"" if kind else b"x")
 
 
 @cache
