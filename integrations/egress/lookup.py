@@ -18,8 +18,9 @@ from integrations.egress.errors import RefusedAddressError
 
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
 Lookup = Callable[..., list[Any]]
-# Lookups that hang hold a thread each; the others need threads meanwhile.
-LOOKUP_THREADS = 64
+# Lookups that hang hold a thread each; the others need threads meanwhile. As many as an engine has requests on the wire,
+# so that names that never answer cannot hold up the names that do. A thread lives only as long as there is work for it.
+LOOKUP_THREADS = 512
 
 _Job = tuple[Future[list[AddressInfo]], str, int, int]
 
