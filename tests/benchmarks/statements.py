@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.site import Site
 
 SECTION = "SQL statements of the engine"
+WARM_UP = 1_000
 _LOGGED = re.compile(r"LOG:  (?:statement|execute [^:]*):\s+(\w+)")
 
 
@@ -23,10 +24,12 @@ def run(site: Site) -> None:
     count = 5_000 if site.is_quick else 20_000
     database = site.processes.database
     with psycopg.connect(**site.superuser, autocommit=True) as superuser:
-        # Only the worker's sessions: they begin after this, and this process is told apart by its own setting.
+        # A session takes the setting when it begins: those of the engine, all of which the warm-up opens, and none later.
         superuser.execute(f"ALTER DATABASE {database} SET log_statement = 'all'")
         try:
             with site.worker():
+                site.load(WARM_UP)
+                site.seconds_until_done(WARM_UP, since=time.monotonic())
                 superuser.execute(f"ALTER DATABASE {database} RESET log_statement")
                 site.empty()
                 began = site.server_log.stat().st_size

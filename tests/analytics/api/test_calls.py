@@ -150,7 +150,9 @@ def test_wrong_parameter_is_named(
     assert reason in answer.json()["errors"][field][0]
 
 
-@pytest.mark.parametrize("reference", ["order_changed", "\x00", "ä", "0" * 200, "01a1f8c3-0000-7000-8000-000000000001"], ids=ascii)
+@pytest.mark.parametrize(
+    "reference", ["order_changed", "\x00", "ä", "0" * 200, "01a1f8c3-0000-7000-8000-000000000001"], ids=ascii
+)
 def test_unknown_webhook_is_not_found(api: APIClient, tenant: Tenant, directory: Directory, reference: str) -> None:
     answer = api.get(address(tenant, quote(reference)))
     assert (answer.status_code, answer.json()["detail"]) == (404, "There is no such webhook.")
