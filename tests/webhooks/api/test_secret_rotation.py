@@ -67,6 +67,7 @@ def test_rotating_answers_a_new_secret_and_keeps_the_old_one_for_a_day(
     assert body["signing_secret"] != old
     assert body["public_key"] is None
     expires_at = parse_datetime(body["previous_secret_expires_at"])
+    assert expires_at is not None
     assert before + OVERLAP <= expires_at <= timezone.now() + OVERLAP
     assert stored().signing_secret.reveal() == body["signing_secret"]
     assert stored().previous_signing_secret.reveal() == old

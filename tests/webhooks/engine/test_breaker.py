@@ -85,6 +85,7 @@ def test_ten_failures_in_a_row_open_the_breaker_over_several_batches(webhook: We
 
     row = runtime(webhook)
     assert (row.consecutive_failures, row.breaker_opened_count) == (10, 1)
+    assert row.breaker_open_until is not None
     assert before < row.breaker_open_until - timedelta(seconds=29) < timezone.now() + timedelta(seconds=1)
 
 
@@ -111,6 +112,7 @@ def test_a_failed_probe_opens_it_for_twice_as_long(webhook: Webhook) -> None:
 
     row = runtime(webhook)
     assert row.breaker_opened_count == 2
+    assert row.breaker_open_until is not None
     assert 58 < (row.breaker_open_until - timezone.now()).total_seconds() < 61
 
 

@@ -138,6 +138,7 @@ def test_claims_side_by_side_pay_for_all_that_they_took(make_webhook: MakeWebhoo
     for webhook in webhooks:
         bucket = WebhookRuntime.objects.get(webhook_id=webhook.id)
         taken = 400 - Due.objects.filter(target_id=webhook.id).count()
+        assert bucket.rate_refilled_at is not None
         filled = 100 + 100 * (bucket.rate_refilled_at - started).total_seconds()
         assert 100 <= taken <= 400
         assert bucket.rate_tokens == pytest.approx(filled - taken, abs=2.0)
