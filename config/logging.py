@@ -145,6 +145,7 @@ def logging_configuration(*, level: str, as_json: bool) -> dict[str, Any]:
             # An answer of 4xx has its line in the access log.
             "django.request": {"level": "ERROR"},
             # At a lower level these write addresses, headers or statements with values.
-            **{name: {"level": "WARNING"} for name in ("urllib3", "django.db.backends", "asyncio", "aiohttp", "kombu")},
+            **{name: {"level": "WARNING"} for name in ("django.db.backends", "asyncio", "aiohttp", "kombu")},
+            "urllib3": {"level": "ERROR"},  # its warnings hold whole addresses, with what stands in their query
         },
     }
