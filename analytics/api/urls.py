@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from django.urls import path
-
 from analytics.api.views import WebhookCallsView, WebhookSummaryView
+from integrations.api.audience import tenant_paths
 
 urlpatterns = [
-    path("platform/tenants/<str:tenant>/webhooks/analytics/summary", WebhookSummaryView.as_view()),
-    path("platform/tenants/<str:tenant>/webhooks/<str:webhook>/analytics", WebhookCallsView.as_view()),
+    *tenant_paths("webhooks/analytics/summary", WebhookSummaryView),
+    *tenant_paths("webhooks/<str:webhook>/analytics", WebhookCallsView),
 ]

@@ -28,6 +28,7 @@ from integrations.api.problems import CONTENT_TYPE
 from integrations.api.tenancy import TenantMixin
 from integrations.errors import NotFoundError
 from integrations.isolation.scope import tenant_scope
+from integrations.scopes import Scope
 
 _WEBHOOK: Final = OpenApiParameter(
     "webhook",
@@ -82,6 +83,7 @@ _SUMMARY_EXAMPLE: Final = OpenApiExample(
 
 
 class WebhookCallsView(TenantMixin, GenericAPIView[WebhookCall]):
+    scopes = {"GET": Scope.ANALYTICS_READ}
     serializer_class = CallSerializer
     pagination_class = CursorByID
     filter_backends = ()  # the parameters are read below, strictly
@@ -116,6 +118,8 @@ class WebhookCallsView(TenantMixin, GenericAPIView[WebhookCall]):
 
 
 class WebhookSummaryView(TenantMixin, APIView):
+    scopes = {"GET": Scope.ANALYTICS_READ}
+
     @extend_schema(
         summary="Sums over a period",
         description=(

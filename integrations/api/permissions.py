@@ -1,4 +1,4 @@
-"""Who may use the platform API and the admin."""
+"""Who may use the platform API and the admin, and what a tenant's credential must allow at `/api/v1`."""
 
 from __future__ import annotations
 
@@ -18,3 +18,22 @@ class IsPlatformAdmin(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return bool(getattr(request.user, "is_platform_admin", False))
+
+
+class HasScope(BasePermission):
+    """Allow a tenant's credential that has the scope which the view names for this method; deny where it names none.
+
+    `OPTIONS`, which tells nothing of a tenant, is open to every valid credential.
+    """
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        from integrations.authentication.access import TenantAccess
+
+        if not isinstance(request.auth, TenantAccess):
+            return False
+        if request.method == "OPTIONS":
+            return True
+        method = "GET" if request.method == "HEAD" else request.method
+        needed = getattr(view, "scopes", {}).get(method)
+        self.message = f"This credential lacks the scope {needed}." if needed else "This is not for tenants."
+        return needed is not None and request.auth.allows(needed)

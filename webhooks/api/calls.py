@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from integrations.scopes import Scope
 from webhooks.api.sending import (
     KEY_PARAMETER,
     WAIT_PARAMETERS,
@@ -25,9 +26,11 @@ _WEBHOOK = OpenApiParameter("webhook", str, OpenApiParameter.PATH, description="
 
 
 class WebhookCallView(SendingMixin, APIView):
+    scopes = {"POST": Scope.EVENTS_WRITE}
+
     @extend_schema(
         tags=["webhooks"],
-        operation_id="platform_webhooks_call",
+        operation_id="webhooks_call",
         summary="Call a webhook",
         description=(
             "Stores the payload and answers 202; it is then delivered on the webhook's schedule. With `wait=true` the "
@@ -48,9 +51,11 @@ class WebhookCallView(SendingMixin, APIView):
 
 
 class BroadcastView(SendingMixin, APIView):
+    scopes = {"POST": Scope.EVENTS_WRITE}
+
     @extend_schema(
         tags=["webhooks"],
-        operation_id="platform_webhooks_broadcast",
+        operation_id="webhooks_broadcast",
         summary="Call all webhooks",
         description=(
             "Sends one payload to every active webhook of the tenant, whatever its `event_types`. Disabled ones are "

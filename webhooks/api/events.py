@@ -16,6 +16,7 @@ from integrations.api.parsers import StrictJSONParser
 from integrations.api.problems import problem_of
 from integrations.api.tenancy import TenantMixin
 from integrations.errors import InvalidInputError, ServiceError
+from integrations.scopes import Scope
 from webhooks.api.sending import (
     KEY_HEADER,
     KEY_PARAMETER,
@@ -49,9 +50,11 @@ MAX_BATCH_BYTES: Final = 8 * 1024 * 1024
 
 
 class EventsView(TenantMixin, APIView):
+    scopes = {"POST": Scope.EVENTS_WRITE}
+
     @extend_schema(
         tags=["events"],
-        operation_id="platform_events_publish",
+        operation_id="events_publish",
         summary="Publish an event",
         description=(
             "Stores the event with a delivery for each active webhook whose `event_types` match, and answers 202. An "
@@ -88,11 +91,12 @@ class EventBatchParser(StrictJSONParser):
 
 
 class EventBatchView(TenantMixin, APIView):
+    scopes = {"POST": Scope.EVENTS_WRITE}
     parser_classes = (EventBatchParser,)
 
     @extend_schema(
         tags=["events"],
-        operation_id="platform_events_publish_batch",
+        operation_id="events_publish_batch",
         summary="Publish many events",
         description=(
             "Up to 1,000 events and 8 MiB. Each has its own answer, in the order given: a bad one does not spoil the "

@@ -1,9 +1,8 @@
-"""This room's addresses below `/api/`."""
+"""This room's addresses below `/api/`: each for platform admins and for the tenant itself."""
 
 from __future__ import annotations
 
-from django.urls import path
-
+from integrations.api.audience import tenant_paths
 from webhooks.api.calls import BroadcastView, WebhookCallView
 from webhooks.api.events import EventBatchView, EventsView
 from webhooks.api.webhooks import (
@@ -15,18 +14,15 @@ from webhooks.api.webhooks import (
     WebhookTest,
 )
 
-_WEBHOOKS = "platform/tenants/<str:tenant>/webhooks"
-_EVENTS = "platform/tenants/<str:tenant>/events"
-
 urlpatterns = [
-    path(_WEBHOOKS, WebhookList.as_view()),
-    path(f"{_WEBHOOKS}/broadcast", BroadcastView.as_view()),  # a reserved name: no webhook is called so
-    path(f"{_WEBHOOKS}/<str:webhook>", WebhookDetail.as_view()),
-    path(f"{_WEBHOOKS}/<str:webhook>/secret", WebhookSecret.as_view()),
-    path(f"{_WEBHOOKS}/<str:webhook>/secret/rotate", WebhookSecretRotation.as_view()),
-    path(f"{_WEBHOOKS}/<str:webhook>/breaker/reset", WebhookBreakerReset.as_view()),
-    path(f"{_WEBHOOKS}/<str:webhook>/test", WebhookTest.as_view()),
-    path(f"{_WEBHOOKS}/<str:webhook>/call", WebhookCallView.as_view()),
-    path(_EVENTS, EventsView.as_view()),
-    path(f"{_EVENTS}/batch", EventBatchView.as_view()),
+    *tenant_paths("webhooks", WebhookList),
+    *tenant_paths("webhooks/broadcast", BroadcastView),  # a reserved name: no webhook is called so
+    *tenant_paths("webhooks/<str:webhook>", WebhookDetail),
+    *tenant_paths("webhooks/<str:webhook>/secret", WebhookSecret),
+    *tenant_paths("webhooks/<str:webhook>/secret/rotate", WebhookSecretRotation),
+    *tenant_paths("webhooks/<str:webhook>/breaker/reset", WebhookBreakerReset),
+    *tenant_paths("webhooks/<str:webhook>/test", WebhookTest),
+    *tenant_paths("webhooks/<str:webhook>/call", WebhookCallView),
+    *tenant_paths("events", EventsView),
+    *tenant_paths("events/batch", EventBatchView),
 ]

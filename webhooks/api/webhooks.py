@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from integrations.api.tenancy import TenantMixin
 from integrations.isolation.scope import tenant_scope
+from integrations.scopes import Scope
 from webhooks.api.examples import (
     CREATE,
     CREATE_DERIVED,
@@ -70,13 +71,14 @@ class WebhookTenantMixin(TenantMixin):
 @extend_schema(tags=["webhooks"])
 @extend_schema_view(
     get=extend_schema(
-        operation_id="platform_webhooks_list",
+        operation_id="webhooks_list",
         summary="List webhooks",
         description="By name unless `ordering` says other.",
         examples=[SHOWN],
     )
 )
 class WebhookList(WebhookTenantMixin, generics.ListAPIView[Webhook]):
+    scopes = {"GET": Scope.WEBHOOKS_READ, "POST": Scope.WEBHOOKS_WRITE}
     queryset = Webhook.objects.none()
     serializer_class = WebhookSerializer
     filterset_class = WebhookFilter
@@ -94,7 +96,7 @@ class WebhookList(WebhookTenantMixin, generics.ListAPIView[Webhook]):
             return super().list(request, *args, **kwargs)
 
     @extend_schema(
-        operation_id="platform_webhooks_create",
+        operation_id="webhooks_create",
         summary="Create a webhook",
         description=(
             "Without a `url` the address is derived: `{base_url}/{tenant slug}/{workflow_name with _ as -}`, from the "
@@ -115,8 +117,15 @@ class WebhookList(WebhookTenantMixin, generics.ListAPIView[Webhook]):
 
 @extend_schema(tags=["webhooks"], parameters=[_WEBHOOK])
 class WebhookDetail(WebhookTenantMixin, APIView):
+    scopes = {
+        "GET": Scope.WEBHOOKS_READ,
+        "PUT": Scope.WEBHOOKS_WRITE,
+        "PATCH": Scope.WEBHOOKS_WRITE,
+        "DELETE": Scope.WEBHOOKS_WRITE,
+    }
+
     @extend_schema(
-        operation_id="platform_webhooks_retrieve",
+        operation_id="webhooks_retrieve",
         summary="Show a webhook",
         responses=WebhookSerializer,
         examples=[SHOWN],
@@ -125,7 +134,7 @@ class WebhookDetail(WebhookTenantMixin, APIView):
         return Response(self.shown(self.webhook()))
 
     @extend_schema(
-        operation_id="platform_webhooks_replace",
+        operation_id="webhooks_replace",
         summary="Replace a webhook",
         description="Fields that are left out get their defaults; secrets that are left out or blank are kept.",
         request=WebhookChangeSerializer,
@@ -140,7 +149,7 @@ class WebhookDetail(WebhookTenantMixin, APIView):
         )
 
     @extend_schema(
-        operation_id="platform_webhooks_change",
+        operation_id="webhooks_change",
         summary="Change a webhook",
         description=(
             "What is left out stays as it is. Disabling holds the waiting deliveries; enabling brings them back, "
@@ -159,7 +168,7 @@ class WebhookDetail(WebhookTenantMixin, APIView):
         )
 
     @extend_schema(
-        operation_id="platform_webhooks_delete",
+        operation_id="webhooks_delete",
         summary="Delete a webhook",
         description="Waiting deliveries are cancelled. Calls stay until their retention ends.",
         request=None,
@@ -179,8 +188,10 @@ class WebhookDetail(WebhookTenantMixin, APIView):
 
 @extend_schema(tags=["webhooks"], parameters=[_WEBHOOK])
 class WebhookSecret(WebhookTenantMixin, APIView):
+    scopes = {"GET": Scope.WEBHOOKS_WRITE}  # who may change the webhook may read what signs for it
+
     @extend_schema(
-        operation_id="platform_webhooks_secret",
+        operation_id="webhooks_secret",
         summary="Read the signing secret",
         description=(
             "The one secret that may be read again. Leaves an entry in the activity log. With `ed25519` a receiver "
@@ -195,8 +206,10 @@ class WebhookSecret(WebhookTenantMixin, APIView):
 
 @extend_schema(tags=["webhooks"], parameters=[_WEBHOOK])
 class WebhookSecretRotation(WebhookTenantMixin, APIView):
+    scopes = {"POST": Scope.WEBHOOKS_WRITE}
+
     @extend_schema(
-        operation_id="platform_webhooks_secret_rotate",
+        operation_id="webhooks_secret_rotate",
         summary="Rotate the signing secret",
         description=(
             "Answers the new secret. The old one signs as well for 24 hours, so that a receiver which accepts any "
@@ -221,8 +234,10 @@ def _secret_answer(secret: ReadSecret) -> Response:
 
 @extend_schema(tags=["webhooks"], parameters=[_WEBHOOK])
 class WebhookBreakerReset(WebhookTenantMixin, APIView):
+    scopes = {"POST": Scope.WEBHOOKS_WRITE}
+
     @extend_schema(
-        operation_id="platform_webhooks_breaker_reset",
+        operation_id="webhooks_breaker_reset",
         summary="Reset the circuit breaker",
         description="Closes it, so that what waits is sent now, and forgets since when there were only failures.",
         request=None,
@@ -237,8 +252,10 @@ class WebhookBreakerReset(WebhookTenantMixin, APIView):
 
 @extend_schema(tags=["webhooks"], parameters=[_WEBHOOK])
 class WebhookTest(WebhookTenantMixin, APIView):
+    scopes = {"POST": Scope.WEBHOOKS_WRITE}
+
     @extend_schema(
-        operation_id="platform_webhooks_test",
+        operation_id="webhooks_test",
         summary="Send a test",
         description=(
             "Fires now and waits for the result; recorded and counted like any call, `triggered_by` is `test`. 202 with "
