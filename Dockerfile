@@ -19,6 +19,7 @@ COPY templates templates
 # Throw-away values: collecting static files reads the settings, connects to nothing and stores none of them.
 RUN APP_URL=https://build.invalid DATABASE_URL=postgresql://build@build.invalid/build REDIS_URL=redis://build.invalid/0 \
     SECRET_KEY=build ENCRYPTION_KEY=0000000000000000000000000000000000000000000000000000000000000000 \
+    API_KEY_PEPPER=0000000000000000000000000000000000000000000000000000000000000000 \
     python manage.py collectstatic --no-input --verbosity 0
 
 USER signalbox

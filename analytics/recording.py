@@ -25,9 +25,9 @@ from integrations.ids import uuid7
 __all__ = ["CallRecord", "ErrorKind", "WebhookCall", "copy_calls", "recorded_ids", "upsert_rollups", "without_content"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CallRecord:
-    """One attempt, with the fields of `WebhookCall`.
+    """One attempt, with the fields of `WebhookCall`. Not frozen, which would cost three times as much to make; not changed.
 
     Texts hold neither NUL nor lone surrogates (PostgreSQL refuses both) and fit their columns; secrets have been
     replaced in them and credentials removed from the headers. `timestamp` is aware: when the attempt began.

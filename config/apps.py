@@ -8,6 +8,9 @@ class ConfigConfig(AppConfig):
     name = "config"
     verbose_name = "Signalbox"
 
+    def ready(self) -> None:
+        from config import security_checks  # noqa: F401  (registers the deployment's checks)
+
 
 class SignalboxAdminConfig(AdminConfig):
     default_site = "config.admin_site.SignalboxAdminSite"

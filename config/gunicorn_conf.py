@@ -50,6 +50,8 @@ def on_starting(server: Arbiter) -> None:
 
 def post_worker_init(worker: Worker) -> None:
     """In each worker, once the application is loaded."""
+    from integrations.api_keys.flushing import start_flushing
     from integrations.encryption.heartbeat import start_heartbeat
 
     start_heartbeat("web")
+    start_flushing()

@@ -26,6 +26,9 @@ _NAMES: Final = (
 )
 _patterns: Final[list[tuple[re.Pattern[str], str]]] = [
     (re.compile(r"\b(Bearer|Basic|Token)\s+[A-Za-z0-9+/=._~:-]{6,}", re.IGNORECASE), rf"\1 {SCRUBBED}"),
+    # The start of an API key, which is public, stays: it says which one it was.
+    (re.compile(r"(sb_live_[0-9A-Za-z]{1,40})_[0-9A-Za-z]+"), rf"\1_{SCRUBBED}"),
+    (re.compile(r"\bsb_invite_[A-Za-z0-9_-]+"), f"sb_invite_{SCRUBBED}"),
     (re.compile(r"\bwhsec_[A-Za-z0-9+/=_-]+"), f"whsec_{SCRUBBED}"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,200}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), SCRUBBED),
     # {"password": "x"}, password='x', password=x, ?token=x&…
@@ -36,7 +39,8 @@ _patterns: Final[list[tuple[re.Pattern[str], str]]] = [
 ]
 # No pattern above matches a text without one of these: a single pass lets most values go.
 _SUSPICIOUS: Final = re.compile(
-    r"bearer|basic|token|whsec_|eyj|passw|secret|api[_-]?key|authorization|private|encryption|://", re.IGNORECASE
+    r"bearer|basic|token|sb_live_|whsec_|sb_invite_|eyj|passw|secret|api[_-]?key|authorization|private|encryption|://",
+    re.IGNORECASE,
 )
 _registered_patterns: Final[list[tuple[re.Pattern[str], str]]] = []
 _registered_values: Final[list[str]] = []
@@ -145,7 +149,7 @@ def logging_configuration(*, level: str, as_json: bool) -> dict[str, Any]:
             # An answer of 4xx has its line in the access log.
             "django.request": {"level": "ERROR"},
             # At a lower level these write addresses, headers or statements with values.
-            **{name: {"level": "WARNING"} for name in ("django.db.backends", "asyncio", "aiohttp", "kombu")},
+            **{name: {"level": "WARNING"} for name in ("django.db.backends", "asyncio", "kombu")},
             "urllib3": {"level": "ERROR"},  # its warnings hold whole addresses, with what stands in their query
         },
     }

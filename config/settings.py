@@ -4,6 +4,7 @@ Importing this module starts nothing and connects to nothing. Problems with the 
 `CONFIGURATION_PROBLEMS` and stop the start in one place (`config.startup`, and a system check for `manage.py`).
 """
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -50,6 +51,13 @@ ENCRYPTION_KEY = env.text("ENCRYPTION_KEY", "INTEGRATION_ENCRYPTION_KEY") or _ma
 ENCRYPTION_KEYS_PREVIOUS = env.items("ENCRYPTION_KEYS_PREVIOUS")
 if not SECRET_KEY:
     env.problems.append("SECRET_KEY is not set: give it at least 50 random characters.")
+# Without it the hashes of API keys in the database are of no use to whoever can write there.
+API_KEY_PEPPER = env.text("API_KEY_PEPPER") or _made_once("api_key_pepper")
+API_KEY_PEPPER_PREVIOUS = env.items("API_KEY_PEPPER_PREVIOUS")
+if not API_KEY_PEPPER:
+    env.problems.append("API_KEY_PEPPER is not set: `manage.py generate_api_key_pepper` prints a new one.")
+if not all(re.fullmatch(r"(?:[0-9a-fA-F]{64})?", _pepper) for _pepper in (API_KEY_PEPPER, *API_KEY_PEPPER_PREVIOUS)):
+    env.problems.append("API_KEY_PEPPER and each of API_KEY_PEPPER_PREVIOUS must be 64 hexadecimal characters (32 bytes).")
 
 # --- Servers --------------------------------------------------------------------------------------------------
 
@@ -66,12 +74,13 @@ if not IS_PRODUCTION and not (DATABASE_URL and REDIS_URL):
     DATABASE_URL = DATABASE_URL or database_url(VAR_DIR)
     REDIS_URL = REDIS_URL or redis_url(VAR_DIR)
 
+REDIS_PY_URL = redis_py_url(REDIS_URL or "redis://unset")
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
     # Counts that all processes share. Whoever uses it must do without it while Redis is away.
     "shared": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": redis_py_url(REDIS_URL or "redis://unset"),
+        "LOCATION": REDIS_PY_URL,
         "KEY_PREFIX": "signalbox",
         "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
     },
@@ -118,6 +127,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.request_context.RequestContextMiddleware",
+    "integrations.isolation.middleware.TenantGuardMiddleware",  # before all that may query
     "config.health.ProbeMiddleware",
     "config.length_required.LengthRequiredMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -125,8 +135,10 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "integrations.api.answer_headers.AnswerHeadersMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "integrations.authentication.session_expiry.SessionExpiryMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -193,6 +205,10 @@ SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
+# Browsers take a `__Host-` cookie only over https, for this very host: no subdomain can plant one.
+_COOKIE_PREFIX = "__Host-" if IS_PRODUCTION else ""
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}sessionid", f"{_COOKIE_PREFIX}csrftoken"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # not Strict: links in mails lead into the admin
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 # The names and the shape of Django 6.0's own setting: an upgrade deletes our middleware.
@@ -207,6 +223,10 @@ SECURE_CSP = {
 
 # --- API ------------------------------------------------------------------------------------------------------
 
+# Of all of a tenant's credentials together at /api/v1; 0: no limit beside those of the keys.
+TENANT_REQUESTS_PER_HOUR = env.integer("TENANT_REQUESTS_PER_HOUR", 100_000)
+if TENANT_REQUESTS_PER_HOUR < 0:
+    env.problems.append("TENANT_REQUESTS_PER_HOUR must be a whole number above 0, or 0 for no limit.")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "integrations.authentication.drf.JWTAuthentication",
@@ -219,7 +239,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "integrations.api.pagination.PageNumbers",
     "DEFAULT_SCHEMA_CLASS": "integrations.api.openapi.ProblemAwareSchema",
     "EXCEPTION_HANDLER": "integrations.api.problems.exception_handler",
-    "DEFAULT_THROTTLE_RATES": {"token": "10/minute"},
+    "DEFAULT_THROTTLE_RATES": {"token_refresh": "30/minute"},
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -233,7 +253,28 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api",
+    # The platform's document; `manage.py spectacular --custom-settings integrations.api.documents.TENANT_DOCUMENT`
+    # writes the tenants'.
+    "PREPROCESSING_HOOKS": ["integrations.api.documents.platform_endpoints"],
+    "ENUM_NAME_OVERRIDES": {
+        "DeliveryState": "webhooks.models.DeliveryState",
+        "InvitationState": "integrations.models.InvitationState",
+        "RecoveryState": "webhooks.models.RecoveryState",
+    },
 }
+# --- People ---------------------------------------------------------------------------------------------------
+
+SESSION_IDLE_SECONDS = 60 * env.integer("SESSION_IDLE_MINUTES", 30)
+SESSION_COOKIE_AGE = 3600 * env.integer("SESSION_HOURS", 12)  # from the log-in on, however busy the session is
+if not 0 < SESSION_IDLE_SECONDS <= SESSION_COOKIE_AGE:
+    env.problems.append("SESSION_IDLE_MINUTES must be above 0 and at most SESSION_HOURS.")
+# Platform staff who have not set up two-step log-in reach nothing but the page where they do.
+REQUIRE_STAFF_TOTP = env.boolean("REQUIRE_STAFF_TOTP", default=False)
+LOGIN_FAILURES_PER_USER = env.integer("LOGIN_FAILURES_PER_USER", 10)
+LOGIN_FAILURES_PER_ADDRESS = env.integer("LOGIN_FAILURES_PER_ADDRESS", 50)
+LOGIN_FAILURE_SECONDS = 60 * env.integer("LOGIN_FAILURE_MINUTES", 15)
+if min(LOGIN_FAILURES_PER_USER, LOGIN_FAILURES_PER_ADDRESS, LOGIN_FAILURE_SECONDS) < 1:
+    env.problems.append("LOGIN_FAILURES_PER_USER, _PER_ADDRESS and LOGIN_FAILURE_MINUTES must be at least 1.")
 JWT_ACCESS_LIFETIME = timedelta(minutes=env.integer("JWT_ACCESS_MINUTES", 15))
 JWT_REFRESH_LIFETIME = timedelta(hours=env.integer("JWT_REFRESH_HOURS", 24))
 
@@ -244,6 +285,7 @@ EMAIL_PORT = env.integer("SMTP_PORT", 587)
 EMAIL_HOST_USER = env.text("SMTP_USER")
 EMAIL_HOST_PASSWORD = env.text("SMTP_PASS")
 EMAIL_USE_TLS = bool(EMAIL_HOST)
+EMAIL_TIMEOUT = 20  # seconds for each step of the conversation; without it a silent server would hold a worker for ever
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default=f"signalbox@{_app.hostname}")
 
@@ -265,9 +307,16 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
+    "advance-recoveries": {"task": "webhooks.advance_recoveries", "schedule": 1.0, "options": {"expires": 5}},
     "drain-deliveries": {"task": "webhooks.drain", "schedule": 1.0, "options": {"expires": 5}},
+    "move-backlogs": {"task": "webhooks.move_backlogs", "schedule": 1.0, "options": {"expires": 5}},
     "make-partitions": {"task": "analytics.make_partitions", "schedule": 3600.0},
     "sweep-deleted-tenants": {"task": "integrations.sweep_deleted_tenants", "schedule": 60.0},
+    "send-invitation-mails": {"task": "integrations.send_invitation_mails", "schedule": 60.0, "options": {"expires": 60}},
+    "purge-api-key-usage": {"task": "integrations.purge_api_key_usage", "schedule": 3600.0},
+    "forget-idempotency-answers": {"task": "integrations.forget_idempotency_answers", "schedule": 600.0},
+    "publish-received": {"task": "webhooks.publish_received", "schedule": 10.0, "options": {"expires": 20}},
+    "forget-received": {"task": "webhooks.forget_received", "schedule": 3600.0},
     "forget-idempotency-keys": {"task": "webhooks.forget_idempotency_keys", "schedule": 600.0},
     "expire-held-deliveries": {"task": "webhooks.expire_held", "schedule": 3600.0},
     "forget-previous-secrets": {"task": "webhooks.forget_previous_secrets", "schedule": 3600.0},
@@ -308,6 +357,8 @@ for _secret in (
     SECRET_KEY,
     ENCRYPTION_KEY,
     *ENCRYPTION_KEYS_PREVIOUS,
+    API_KEY_PEPPER,
+    *API_KEY_PEPPER_PREVIOUS,
     EMAIL_HOST_PASSWORD,
     str(DATABASES["default"].get("PASSWORD", "")),
     urlsplit(REDIS_URL).password or "",

@@ -83,6 +83,7 @@ def make_keys_once(var_dir: Path, environment: Environment) -> None:
     for file, names in (
         ("secret_key", ("SECRET_KEY", "SESSION_SECRET")),
         ("encryption_key", ("ENCRYPTION_KEY", "INTEGRATION_ENCRYPTION_KEY")),
+        ("api_key_pepper", ("API_KEY_PEPPER",)),
     ):
         path = var_dir / file
         if environment.text(*names) or path.exists():
@@ -173,7 +174,7 @@ def _announce(port: int, printer: _FirstStopped) -> None:
     name = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
     say(
         f"\nSignalbox answers at http://127.0.0.1:{port}/admin/ — log in as {name}"
-        f" (a password that was made is printed above, once).\nCtrl-C stops everything.\n"
+        f" (a password and an API key that were made are printed above, once).\nCtrl-C stops everything.\n"
     )
 
 

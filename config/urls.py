@@ -5,18 +5,29 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
+
+from integrations.api.audience import Audience
+from integrations.api.documents import DocumentView, JSONDocumentView
+from integrations.pages.invitation import InvitationPage
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
+    path("invitations/<str:token>", InvitationPage.as_view(), name="invitation"),
     path("api/", include("integrations.api.urls")),
     # Before the webhooks' addresses: `webhooks/analytics/summary` would read as a webhook's id.
     path("api/", include("analytics.api.urls")),
     path("api/", include("webhooks.api.urls")),
-    # Open: the document describes the API and holds nothing of an installation.
-    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    # For each audience a document, and a page to try it.
+    path("api/schema", DocumentView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("api/v1/openapi.json", JSONDocumentView.as_view(audience=Audience.TENANT), name="tenant-schema"),
+    path(
+        "api/v1/docs",
+        SpectacularSwaggerSplitView.as_view(url_name="tenant-schema", title="Signalbox for tenants"),
+        name="tenant-docs",
+    ),
 ]
 
 handler400 = "config.error_pages.bad_request"

@@ -8,11 +8,12 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.db import connection
 
+from integrations.api_keys import checks as api_key_checks
 from integrations.encryption.startup import encryption_problems
 from integrations.isolation import checks as isolation_checks
 from integrations.partitioning import checks as partitioning_checks
 
-__all__ = ["check_configuration", "check_encryption", "isolation_checks", "partitioning_checks"]
+__all__ = ["api_key_checks", "check_configuration", "check_encryption", "isolation_checks", "partitioning_checks"]
 
 
 @register

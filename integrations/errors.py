@@ -18,11 +18,30 @@ class NotFoundError(ServiceError):
 
 
 class ConflictError(ServiceError):
-    """The request contradicts what is stored: a name that is taken, a state that forbids the deed."""
+    """The request contradicts what is stored: a name that is taken, a state that forbids the deed.
+
+    `retry_after` is the number of seconds after which it may be otherwise, where that is known.
+    """
+
+    def __init__(self, detail: str, *, retry_after: int | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class PreconditionFailedError(ConflictError):
+    """The thing is no longer in the version that the caller knows: what they are about to write would undo a change."""
 
 
 class NotAllowedError(ServiceError):
     """The deed is not allowed at present, whoever asks for it."""
+
+
+class LimitReachedError(ServiceError):
+    """So much was done of it lately that no more is allowed for `seconds`."""
+
+    def __init__(self, detail: str, seconds: int) -> None:
+        super().__init__(detail)
+        self.seconds = seconds
 
 
 class InvalidInputError(ServiceError):

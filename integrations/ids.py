@@ -44,7 +44,6 @@ def uuid7_time(identifier: UUID) -> datetime:
 class _Randomness(threading.local):
     """Random numbers drawn from the operating system in bulk: a system call for each id costs more than the id."""
 
-    process = 0
     drawn: Iterator[int] = iter(())
 
 
@@ -52,10 +51,17 @@ _randomness = _Randomness()
 
 
 def _random_bits() -> int:
-    if _randomness.process == os.getpid():  # a forked child must not use up its parent's numbers a second time
-        for number in _randomness.drawn:
-            return number
+    for number in _randomness.drawn:
+        return number
     raw = os.urandom(8 * _DRAWN_AT_ONCE)
     numbers = (int.from_bytes(raw[at : at + 8], "big") & _RANDOM_MASK for at in range(0, len(raw), 8))
-    _randomness.process, _randomness.drawn = os.getpid(), iter(list(numbers))
+    _randomness.drawn = iter(list(numbers))
     return next(_randomness.drawn)
+
+
+def _forget_drawn() -> None:
+    _randomness.drawn = iter(())
+
+
+# A forked child must not use up its parent's numbers a second time. It has only the thread that forked.
+os.register_at_fork(after_in_child=_forget_drawn)

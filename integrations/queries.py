@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import Q, QuerySet
+
 from integrations.encryption.errors import UnreadableSecretError
 from integrations.encryption.secret import Secret
 from integrations.errors import NotFoundError
 from integrations.isolation.scope import tenant_scope
 from integrations.models import Integration, Tenant
+from integrations.platform_roles import HIDDEN
 from integrations.providers.base import Capability
 from integrations.providers.registry import UnknownProviderError, all_providers, get_provider, slots
 
@@ -32,6 +35,22 @@ def integration_in_slot(tenant: Tenant, slot: str) -> Integration:
     return found
 
 
+def integrations_of(tenant_id: UUID) -> QuerySet[Integration]:
+    """Return every integration of a tenant, its members' own ones too: for the platform's eyes."""
+    return Integration.objects.filter(tenant_id=tenant_id)
+
+
+def visible_integrations(tenant_id: UUID, *, membership_id: UUID | None) -> QuerySet[Integration]:
+    """Return what a tenant's credential may see: the tenant's own, and those of the member that asks, if it is one.
+
+    Another member's are nobody's business in the tenant, whatever their role.
+    """
+    visible = Q(owner=None)
+    if membership_id is not None:
+        visible |= Q(owner_id=membership_id)
+    return integrations_of(tenant_id).filter(visible)
+
+
 @dataclass(frozen=True, slots=True)
 class ShownConfig:
     """A configuration as people may see it: every declared field, secrets masked, None for what is not set.
@@ -43,8 +62,11 @@ class ShownConfig:
     unreadable: dict[str, UnreadableSecretError]
 
 
-def shown_config(integration: Integration) -> ShownConfig:
-    """Mask what is secret. Raises KeyNotAtHandError when this process lacks the key; nothing is wrong then."""
+def shown_config(integration: Integration, *, hide_secrets: bool = False) -> ShownConfig:
+    """Mask what is secret, or hide it whole, for those who may not even see that (`platform_roles.may_see_secrets`).
+
+    Raises KeyNotAtHandError when this process lacks the key; nothing is wrong then.
+    """
     try:
         fields = get_provider(integration.provider).fields
     except UnknownProviderError:  # the row of a provider that was removed: nobody knows what of it is public
@@ -54,16 +76,18 @@ def shown_config(integration: Integration) -> ShownConfig:
     for field in fields:
         stored = integration.config.get(field.name)
         try:
-            values[field.name] = _shown(stored, secret=field.secret)
+            values[field.name] = _shown(stored, secret=field.secret, hide_secrets=hide_secrets)
         except UnreadableSecretError as error:
             values[field.name] = None
             unreadable[field.name] = error
     return ShownConfig(values, unreadable)
 
 
-def _shown(stored: object, *, secret: bool) -> str | None:
+def _shown(stored: object, *, secret: bool, hide_secrets: bool) -> str | None:
     if stored is None:
         return None
+    if hide_secrets and (secret or isinstance(stored, Secret)):
+        return HIDDEN
     if isinstance(stored, Secret):
         return stored.masked()
     # Stored in clear although the declaration says secret by now: still not shown.

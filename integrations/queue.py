@@ -19,6 +19,11 @@ def request_sweep() -> None:
     threading.Thread(target=_send, args=("integrations.sweep_deleted_tenants",), daemon=True).start()
 
 
+def request_invitation_mails() -> None:
+    """Ask a worker to send the mails of new invitations now; like `request_sweep`, a hint that may be lost."""
+    threading.Thread(target=_send, args=("integrations.send_invitation_mails",), daemon=True).start()
+
+
 def _send(task: str) -> None:
     try:
         current_app.send_task(task, retry=False, expires=60)

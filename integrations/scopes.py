@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Final
 
 from integrations.models.tenant import Role
@@ -27,6 +27,26 @@ class Scope(StrEnum):
     MEMBERS_READ = "members:read"
     MEMBERS_MANAGE = "members:manage"
 
+
+class AnyOf(frozenset[Scope]):
+    """What a view needs whose own rules tell apart, row by row, what each of several scopes opens."""
+
+    def __str__(self) -> str:
+        return " or ".join(sorted(self))
+
+
+class _Valid(Enum):
+    CREDENTIAL = "any valid credential"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+ANY_CREDENTIAL: Final = _Valid.CREDENTIAL
+"""What a view needs that tells a credential about itself alone."""
+
+Needed = Scope | AnyOf | _Valid
+"""What a view may declare for a method in `scopes`."""
 
 ALL: Final = "*"
 
@@ -55,6 +75,15 @@ def allows(granted: Collection[str], needed: str) -> bool:
     """Tell whether granted scopes, which may be wildcards (`*`, `webhooks:*`), contain the one that is needed."""
     area, _, _action = needed.partition(":")
     return needed in granted or f"{area}:{ALL}" in granted or ALL in granted
+
+
+def meets(granted: Collection[str], needed: Needed) -> bool:
+    """Tell whether granted scopes are enough for what a view declares."""
+    if needed is ANY_CREDENTIAL:
+        return True
+    if isinstance(needed, AnyOf):
+        return any(allows(granted, scope) for scope in needed)
+    return allows(granted, str(needed))
 
 
 def is_known(scope: str) -> bool:

@@ -10,9 +10,31 @@ from uuid import UUID
 from django.db.models import Model, QuerySet
 
 from integrations.activity.maintenance import activity_maintenance
-from integrations.models import ActivityLog, DataKey, Integration, Membership, Tenant, User
+from integrations.isolation.tables import TENANT_COLUMN
+from integrations.models import (
+    ActivityLog,
+    APIKey,
+    APIKeyUsage,
+    DataKey,
+    IdempotencyAnswer,
+    Integration,
+    Invitation,
+    Membership,
+    Tenant,
+    User,
+)
 
 BATCH = 1_000
+_OF_TENANTS: list[type[Model]] = [
+    APIKeyUsage,
+    APIKey,
+    IdempotencyAnswer,
+    Integration,
+    Invitation,
+    Membership,
+    ActivityLog,
+    DataKey,
+]
 
 
 class IntegrationsDataOwner:
@@ -33,18 +55,13 @@ class IntegrationsDataOwner:
 
     def _rows(self, tenant_id: UUID | None) -> list[QuerySet[Any]]:
         if tenant_id is not None:
-            of_tenant = {"tenant_id": tenant_id}
-            return [
-                model._base_manager.filter(**of_tenant) for model in (Integration, Membership, ActivityLog, DataKey)
-            ]
+            return [model._base_manager.filter(**{TENANT_COLUMN: tenant_id}) for model in _OF_TENANTS]
         return [
-            Integration._base_manager.all(),
-            Membership._base_manager.all(),
-            ActivityLog._base_manager.filter(tenant_id__isnull=False),
-            DataKey._base_manager.filter(tenant_id__isnull=False),
+            # What belongs to the platform itself has no tenant, and stays.
+            *(model._base_manager.filter(**{f"{TENANT_COLUMN}__isnull": False}) for model in _OF_TENANTS),
             Tenant._base_manager.all(),
-            # Tenants' people go with them; superusers and staff run the platform and stay.
-            User._base_manager.filter(is_superuser=False, is_staff=False),
+            # Tenants' people go with them; superusers, staff and who has a role run the platform and stay.
+            User._base_manager.filter(is_superuser=False, is_staff=False, platform_role=""),
         ]
 
 

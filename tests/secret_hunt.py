@@ -1,7 +1,8 @@
-"""After every test: no secret that it encrypted stands in the database or in the log in clear.
+"""After every test: no secret that it encrypted, and no API key, stands in the database or in the log in clear.
 
-What a test encrypts is remembered as it passes the cipher. When the test's body has ended, and before its transaction is
-rolled back, every row of every table is read as text and searched, and so is all that was logged.
+What a test encrypts is remembered as it passes the cipher, and a key as it is hashed. When the test's body has ended,
+and before its transaction is rolled back, every row of every table is read as text and searched, and so is all that was
+logged.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from integrations.api_keys.hashing import Peppers
 from integrations.encryption.cipher import DataKeyCipher
 
 # Shorter ones stand in names and numbers by chance.
@@ -20,27 +22,33 @@ SHORTEST_HUNTED = 16
 
 
 @contextmanager
-def remembering_what_is_encrypted() -> Iterator[set[str]]:
+def remembering_secrets() -> Iterator[set[str]]:
     seen: set[str] = set()
-    original = DataKeyCipher.seal
+    original, original_digest = DataKeyCipher.seal, Peppers.digest
 
     def seal(self: DataKeyCipher, plaintext: str, associated_data: bytes) -> str:
         if len(plaintext) >= SHORTEST_HUNTED:
             seen.add(plaintext)
         return original(self, plaintext, associated_data)
 
+    def digest(self: Peppers, text: str, fingerprint: str | None = None) -> str:
+        seen.add(text.rpartition("_")[2])  # what comes before is public
+        return original_digest(self, text, fingerprint)
+
     DataKeyCipher.seal = seal  # type: ignore[method-assign]
+    Peppers.digest = digest  # type: ignore[method-assign]
     try:
         yield seen
     finally:
         DataKeyCipher.seal = original  # type: ignore[method-assign]
+        Peppers.digest = original_digest  # type: ignore[method-assign]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Function) -> Iterator[None]:
     if "hand_made_ciphertext" in item.keywords:
         return (yield)
-    with remembering_what_is_encrypted() as secrets:
+    with remembering_secrets() as secrets:
         result = yield
         if secrets:
             has_database = "db" in item.fixturenames or "transactional_db" in item.fixturenames

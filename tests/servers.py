@@ -26,8 +26,8 @@ _FOLDERS = Path("/tmp")
 _PREFIX = "signalbox-tests-"
 # Variables of the developer's shell or `.env` that would change what the tests see. Empty means unset to `config.environment`.
 _CLEARED = (
-    "APP_URL", "DEFAULT_FROM_EMAIL", "ENCRYPTION_KEYS_PREVIOUS", "INTEGRATION_ENCRYPTION_KEY", "LOG_LEVEL", "OUTBOUND_ALLOWED_NETWORKS",
-    "PORT", "SESSION_SECRET", "SMTP_HOST", "TENANT_DELIVERIES_PER_MINUTE", "TENANT_ROLE", "TRUSTED_PROXIES",
+    "API_KEY_PEPPER_PREVIOUS", "APP_URL", "DEFAULT_FROM_EMAIL", "ENCRYPTION_KEYS_PREVIOUS", "INTEGRATION_ENCRYPTION_KEY", "LOG_LEVEL", "OUTBOUND_ALLOWED_NETWORKS",
+    "PORT", "SESSION_SECRET", "SMTP_HOST", "TENANT_DELIVERIES_PER_MINUTE", "TENANT_REQUESTS_PER_HOUR", "TENANT_ROLE", "TRUSTED_PROXIES",
     "WEBHOOK_DEFAULT_RETRY_SCHEDULE",
 )  # fmt: skip
 
@@ -48,7 +48,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
 @contextmanager
 def site_environment() -> Iterator[dict[str, str]]:
     """Give the variables of a development site on the run's servers, with keys of its own."""
-    keys = {"SECRET_KEY": secrets.token_urlsafe(50), "ENCRYPTION_KEY": secrets.token_hex(32)}
+    keys = {
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "ENCRYPTION_KEY": secrets.token_hex(32),
+        "API_KEY_PEPPER": secrets.token_hex(32),
+    }
     with temporary_servers() as (database_url, redis_url):
         urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
         yield dict.fromkeys(_CLEARED, "") | {"ENVIRONMENT": "development"} | keys | urls

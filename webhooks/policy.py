@@ -122,6 +122,8 @@ def parse_retry_after(value: str | None, *, now: datetime) -> float | None:
     A number of seconds or an HTTP date; what is past or malformed says nothing.
     """
     text = (value or "").strip()
+    if not text:
+        return None
     if text.isascii() and text.isdigit():
         # Longer numbers than any cap need no parsing, and int() refuses very long ones.
         return float(text[:12])

@@ -13,6 +13,7 @@ from integrations.encryption.secret import Secret
 from integrations.errors import NotFoundError
 from integrations.isolation.scope import tenant_scope
 from integrations.models import Tenant
+from integrations.platform_roles import HIDDEN
 from integrations.tenant_lookup import is_uuid
 from webhooks.breaker import Health
 from webhooks.models import Webhook
@@ -62,7 +63,7 @@ def health_of(webhook: Webhook) -> Health:
 class ShownWebhook:
     """What people may see of a webhook's encrypted fields: its address whole, everything else masked.
 
-    `unreadable` names the fields that do not open under their key; those are None.
+    To those who may see no secrets, all of it is hidden, the address too: its path may be one. `unreadable` names the fields that do not open under their key; those are None.
     """
 
     url: str | None
@@ -72,8 +73,8 @@ class ShownWebhook:
     unreadable: list[str]
 
 
-def shown(webhook: Webhook, derived: DerivedUrls) -> ShownWebhook:
-    """Open and mask. A derived url is None while there is nothing to derive it from.
+def shown(webhook: Webhook, derived: DerivedUrls, *, hide_secrets: bool = False) -> ShownWebhook:
+    """Open and mask, or hide. A derived url is None while there is nothing to derive it from.
 
     Raises KeyNotAtHandError when this process lacks the key; nothing is wrong with the webhook then.
     """
@@ -82,6 +83,8 @@ def shown(webhook: Webhook, derived: DerivedUrls) -> ShownWebhook:
     def opened(field: str, secret: Secret | None, *, masked: bool) -> str | None:
         if secret is None:
             return None
+        if hide_secrets:
+            return HIDDEN
         try:
             return secret.masked() if masked else secret.reveal()
         except UnreadableSecretError:
@@ -90,12 +93,13 @@ def shown(webhook: Webhook, derived: DerivedUrls) -> ShownWebhook:
 
     stored_headers: Mapping[str, Secret] = webhook.headers
     url_derived = webhook.url is None
+    url = (
+        derived.url(workflow_name=webhook.workflow_name, integration_id=webhook.integration_id)
+        if url_derived
+        else opened("url", webhook.url, masked=False)
+    )
     return ShownWebhook(
-        url=(
-            derived.url(workflow_name=webhook.workflow_name, integration_id=webhook.integration_id)
-            if url_derived
-            else opened("url", webhook.url, masked=False)
-        ),
+        url=HIDDEN if hide_secrets and url is not None else url,
         url_derived=url_derived,
         auth_token=opened("auth_token", webhook.auth_token, masked=True),
         headers={name: opened(f"headers.{name}", value, masked=True) for name, value in stored_headers.items()},

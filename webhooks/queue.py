@@ -19,15 +19,17 @@ from kombu.exceptions import KombuError
 logger = structlog.get_logger(__name__)
 
 DRAIN_TASK: Final = "webhooks.drain"
+BACKLOGS_TASK: Final = "webhooks.move_backlogs"
 EXPIRES_AFTER: Final = 5.0
 PAUSE: Final = 0.05
 PAUSE_AFTER_FAILURE: Final = 5.0
 
 
 class HintSender:
-    """The background thread; it is started by the first hint of a process."""
+    """The background thread that sends one kind of hint; it is started by the first hint of a process."""
 
-    def __init__(self) -> None:
+    def __init__(self, task: str = DRAIN_TASK) -> None:
+        self._task = task
         self._wanted = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -41,25 +43,26 @@ class HintSender:
     def _start(self) -> None:
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="delivery-hints", daemon=True)
+                self._thread = threading.Thread(target=self._run, name=f"{self._task}-hints", daemon=True)
                 self._thread.start()
 
     def _run(self) -> None:
         while self._wanted.wait():
             self._wanted.clear()
-            time.sleep(PAUSE if _send() else PAUSE_AFTER_FAILURE)
+            time.sleep(PAUSE if _send(self._task) else PAUSE_AFTER_FAILURE)
 
 
-def _send() -> bool:
+def _send(task: str) -> bool:
     try:
-        current_app.send_task(DRAIN_TASK, expires=EXPIRES_AFTER, retry=False, ignore_result=True)
+        current_app.send_task(task, expires=EXPIRES_AFTER, retry=False, ignore_result=True)
     except (KombuError, OSError) as error:
-        logger.warning("delivery_hint_not_sent", reason=str(error))
+        logger.warning("delivery_hint_not_sent", task=task, reason=str(error))
         return False
     return True
 
 
 _sender = HintSender()
+_backlog_sender = HintSender(BACKLOGS_TASK)
 
 
 def hint() -> None:
@@ -67,10 +70,15 @@ def hint() -> None:
     _sender.hint()
 
 
+def hint_backlogs() -> None:
+    """Tell the workers that backlogs have to be moved. As `hint`; beat says so every second in any case."""
+    _backlog_sender.hint()
+
+
 def _forget_the_parents_thread() -> None:
     """A forked child inherits locks and flags, but not the thread that served them."""
-    global _sender
-    _sender = HintSender()
+    global _sender, _backlog_sender
+    _sender, _backlog_sender = HintSender(), HintSender(BACKLOGS_TASK)
 
 
 os.register_at_fork(after_in_child=_forget_the_parents_thread)

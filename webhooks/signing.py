@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import os
 from collections.abc import Iterable
@@ -41,7 +40,7 @@ class HmacKey:
     key: bytes = field(repr=False)
 
     def sign(self, signed: bytes) -> str:
-        return "v1," + _base64(hmac.new(self.key, signed, hashlib.sha256).digest())
+        return "v1," + _base64(hmac.digest(self.key, signed, "sha256"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from celery import shared_task
 
 from webhooks.engine.hosting import ensure_running
-from webhooks.services import holding, signing_secrets
+from webhooks.services import holding, receivers, signing_secrets
 from webhooks.services.idempotency import forget_expired
+from webhooks.services.inbound_retention import forget_received as forget_what_was_received
+from webhooks.services.receiving import publish_stored
+from webhooks.services.recovering import advance_recoveries as advance
 
 
 @shared_task(name="webhooks.drain")
@@ -27,7 +30,32 @@ def expire_held() -> None:
     holding.expire_held()
 
 
+@shared_task(name="webhooks.move_backlogs")
+def move_backlogs() -> None:
+    """Go on with what was begun when webhooks were disabled, enabled or deleted."""
+    holding.move_backlogs()
+
+
 @shared_task(name="webhooks.forget_previous_secrets")
 def forget_previous_secrets() -> None:
-    """Erase signing secrets of before a rotation whose overlap is over."""
+    """Erase secrets of before a rotation whose overlap is over."""
     signing_secrets.forget_previous_secrets()
+    receivers.forget_previous_secrets()
+
+
+@shared_task(name="webhooks.advance_recoveries")
+def advance_recoveries() -> None:
+    """Take every running recovery one slice further."""
+    advance()
+
+
+@shared_task(name="webhooks.publish_received")
+def publish_received() -> None:
+    """Publish requests that were received and stored, whose process did not come to publish them."""
+    publish_stored()
+
+
+@shared_task(name="webhooks.forget_received")
+def forget_received() -> None:
+    """Forget received requests, keys of events and counts that are past their time."""
+    forget_what_was_received()

@@ -12,12 +12,18 @@ from django.utils import timezone
 
 from webhooks.engine.limits import SILENT_AFTER_SECONDS
 from webhooks.models import (
+    BacklogMove,
     Delivery,
     Due,
     Engine,
     Event,
     IdempotencyKey,
+    InboundKey,
+    InboundRequest,
     Payload,
+    Receiver,
+    ReceiverCount,
+    Recovery,
     TenantRuntime,
     Webhook,
     WebhookRuntime,
@@ -37,12 +43,22 @@ _TABLES: Final[tuple[tuple[type[Model], str], ...]] = (
     (TenantRuntime, "tenant_id"),
     (WebhookRuntime, "webhook_id"),
     (WebhookStats, "webhook_id"),
+    (Recovery, "id"),
+    (BacklogMove, "webhook_id"),
+    (InboundKey, "key"),
+    (InboundRequest, "id"),
+    (ReceiverCount, "receiver_id"),
+    (Receiver, "id"),
     (Webhook, "id"),
 )
 
 # Locked in the order of their ids, as recording transactions do, so that none waits for another in a circle.
 _EMPTY_QUEUE: Final = """
-    WITH waiting AS (SELECT delivery_id FROM webhooks_due WHERE tenant_id = %s ORDER BY delivery_id FOR UPDATE)
+    WITH waiting AS (
+        SELECT delivery_id FROM webhooks_due
+        WHERE delivery_id = ANY(ARRAY(SELECT delivery_id FROM webhooks_due WHERE tenant_id = %s LIMIT %s))
+        ORDER BY delivery_id FOR UPDATE
+    )
     DELETE FROM webhooks_due AS due USING waiting WHERE due.delivery_id = waiting.delivery_id
 """
 
@@ -51,9 +67,12 @@ class WebhooksDataOwner:
     """Owner of the tables above."""
 
     def stop(self, tenant_id: UUID) -> None:
-        """Empty the tenant's queue within the caller's transaction: nothing more is sent for it."""
+        """Empty the tenant's queue within the caller's transaction, as far as one batch goes.
+
+        Nothing is sent for a deleted tenant: claims pass it by. The rest is for the sweep, which begins with the queue.
+        """
         with connection.cursor() as cursor:
-            cursor.execute(_EMPTY_QUEUE, [tenant_id])
+            cursor.execute(_EMPTY_QUEUE, [tenant_id, BATCH])
 
     def in_flight(self, since: datetime) -> int:
         """Return how many deliveries running engines had in hand; one that was not heard of since counts as busy."""

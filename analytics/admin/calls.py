@@ -10,11 +10,11 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from analytics.admin.uncounted import UncountedPaginator
 from analytics.models import WebhookCall
 from analytics.ports import webhook_directory
 from integrations.admin.badges import badge
 from integrations.admin.permissions import ReadOnlyAdminMixin
+from integrations.admin.uncounted import UncountedPaginator
 from integrations.models import Tenant
 
 

@@ -8,8 +8,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from analytics.api.stored_json import json_or_text
 from analytics.models import ErrorKind, WebhookCall
+from integrations.api.stored_json import json_or_text
 
 
 class CallSerializer(serializers.Serializer):

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analytics.api.parameters import PAGING, CallParameters, SummaryParameters, read_parameters
+from analytics.api.parameters import CallParameters, SummaryParameters
 from analytics.api.serializers import CallSerializer, SummarySerializer
 from analytics.models import WebhookCall
 from analytics.ports import webhook_directory
@@ -24,6 +24,7 @@ from analytics.queries import calls_of_webhook, find_webhook
 from analytics.summaries import summary
 from integrations.api.openapi import ProblemSerializer
 from integrations.api.pagination import CursorByID
+from integrations.api.parameters import PAGING, read_parameters
 from integrations.api.problems import CONTENT_TYPE
 from integrations.api.tenancy import TenantMixin
 from integrations.errors import NotFoundError

@@ -43,6 +43,8 @@ class ActivityLog(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["tenant_id", "-id"], name="activity_tenant"),
             models.Index(fields=["object_id", "-id"], name="activity_object"),
+            models.Index(fields=["actor_id", "-id"], name="activity_actor"),
+            models.Index(fields=["verb", "-id"], name="activity_verb"),
         ]
 
     def __str__(self) -> str:

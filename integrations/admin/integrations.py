@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from integrations.admin.badges import Tone, badge
 from integrations.admin.integration_forms import PREFIX, ChooseProviderForm, ProviderForm, provider_form
@@ -18,6 +21,7 @@ from integrations.errors import ServiceError
 from integrations.models import Integration
 from integrations.providers.base import Provider
 from integrations.providers.registry import get_provider, providers_of_slot
+from integrations.queries import shown_config
 from integrations.services.integrations import (
     change_integration,
     create_integration,
@@ -43,6 +47,8 @@ class IntegrationAdmin(ServiceModelAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
         choice = ChooseProviderForm(request.GET if "provider" in request.GET else None, initial=request.GET.dict())
         if not choice.is_valid():
             page = {"title": "Add integration", "form": choice, "media": self.media + choice.media}
@@ -59,7 +65,8 @@ class IntegrationAdmin(ServiceModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Integration | None = None) -> list[Any]:
         provider = self._provider(request, obj)
-        declared = [f"{PREFIX}{field.name}" for field in provider.fields]
+        can_enter = obj is None or self.has_change_permission(request, obj)
+        declared = [f"{PREFIX}{field.name}" for field in provider.fields] if can_enter else ["configuration"]
         sections: list[Any] = [
             (None, {"fields": [*(["tenant", "provider", "state"] if obj else []), "name", "description", "enabled"]}),
             (provider.label, {"fields": declared}),
@@ -98,7 +105,7 @@ class IntegrationAdmin(ServiceModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         switch = path(
             "<uuid:object_id>/switch-provider/",
-            self.admin_site.admin_view(self.switch_provider_view),
+            self.changing_page(self.switch_provider_view),
             name="integrations_integration_switch_provider",
         )
         return [switch, *super().get_urls()]
@@ -143,7 +150,9 @@ class IntegrationAdmin(ServiceModelAdmin):
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         obj = context.get("original")
-        context["can_switch_provider"] = obj is not None and len(providers_of_slot(obj.slot)) > 1
+        context["can_switch_provider"] = (
+            obj is not None and self.has_change_permission(request, obj) and len(providers_of_slot(obj.slot)) > 1
+        )
         return super().render_change_form(request, context, *args, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Integration]:
@@ -155,6 +164,13 @@ class IntegrationAdmin(ServiceModelAdmin):
     @admin.display(description="State", ordering="enabled")
     def state(self, integration: Integration) -> str:
         return badge(integration.status, STATUS_TONES[integration.status])
+
+    @admin.display(description="Configuration")
+    def configuration(self, integration: Integration) -> SafeString:
+        """What those see who may see no secret."""
+        values = shown_config(integration, hide_secrets=True).values
+        rows = ((field.label, values[field.name] or "–") for field in get_provider(integration.provider).fields)
+        return format_html('<dl class="configuration">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", rows))
 
     @admin.display(description="Created")
     def created(self, integration: Integration) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 from integrations.activity.actor import Actor
 from integrations.admin.permissions import PlatformModelAdmin
@@ -57,10 +59,38 @@ class ServiceModelAdmin(PlatformModelAdmin):
             request.service_error = error  # type: ignore[attr-defined]
             return super().changeform_view(request, object_id, form_url, extra_context)
 
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except ServiceError as error:
+            self.message_user(request, error.detail, messages.ERROR)
+            return HttpResponseRedirect(self._address("change", object_id))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        try:
+            return super().changelist_view(request, extra_context)
+        except ServiceError as error:  # of an action; what it did before stays done
+            self.message_user(request, error.detail, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the activity log, which has what was done over the API too."""
+        return HttpResponseRedirect(f"{reverse('admin:integrations_activitylog_changelist')}?object={object_id}")
+
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type:
-        form = super().get_form(request, obj, change, **kwargs)
+        if obj is not None and not self.has_change_permission(request, obj):
+            # Nothing is entered, so no form of the model's own, which would open its secrets to mask them.
+            kwargs["form"] = ServiceErrorForm
+        form = super().get_form(request, obj, change=change, **kwargs)
         error = getattr(request, "service_error", None)
         return form if error is None else type(form.__name__, (form,), {"service_error": error})
+
+    def _address(self, page: str, *arguments: object) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=arguments)
 
     def actor(self, request: HttpRequest) -> Actor:
         return Actor.of(request.user, request)

@@ -11,11 +11,12 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
 from integrations.admin.badges import active_badge
 from integrations.admin.service_admin import ServiceErrorForm, ServiceModelAdmin
-from integrations.models import Membership, Role, Tenant
+from integrations.models import APIKey, Membership, Role, Tenant
 from integrations.services.memberships import add_member, change_role, remove_member
 from integrations.services.tenants import create_tenant, delete_tenant, update_tenant
 from integrations.tenant_data_owners import tenant_data_owners
@@ -37,7 +38,10 @@ class TenantAdmin(ServiceModelAdmin):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
-        return ["created_at", "updated_at", *(["slug"] if obj else [])]
+        return ["created_at", "updated_at", *(["slug", "api_keys"] if obj else [])]
+
+    def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
+        return [*self.fields, *(["api_keys"] if obj else [])]
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
         data = form.cleaned_data
@@ -83,6 +87,18 @@ class TenantAdmin(ServiceModelAdmin):
     def members_count(self, tenant: Any) -> str:
         address = reverse("admin:integrations_membership_changelist")
         return format_html('<a href="{}?tenant__id__exact={}">{}</a>', address, tenant.pk, tenant.members_count)
+
+    @admin.display(description="API keys")
+    def api_keys(self, tenant: Tenant) -> str:
+        live = APIKey.objects.live(timezone.now()).filter(tenant=tenant).count()
+        return format_html(
+            '<a href="{}?tenant__id__exact={}">{} live</a> · <a href="{}?tenant={}">add one</a>',
+            reverse("admin:integrations_apikey_changelist"),
+            tenant.pk,
+            live,
+            reverse("admin:integrations_apikey_add"),
+            tenant.pk,
+        )
 
 
 def _counts_by_name(tenant: Tenant) -> dict[str, int]:

@@ -94,24 +94,32 @@ def _title(provider: Provider) -> str:
     return "".join(part.capitalize() for part in provider.key.split("_"))
 
 
-def written(provider: Provider) -> type[serializers.Serializer]:
-    """Return the description of a body for one provider."""
+def written(
+    provider: Provider,
+    *,
+    base: type[serializers.Serializer] = WrittenEnvelope,
+    suffix: str = "IntegrationWrite",
+    always_named: bool = False,
+) -> type[serializers.Serializer]:
+    """Return the description of a body for one provider, which it must name where its slot does not."""
     fields: dict[str, Any] = {field.name: _written_field(field) for field in provider.fields}
-    fields["provider"] = _provider_field(provider, required=provider.slot in SHARED_SLOTS)
-    return type(f"{_title(provider)}IntegrationWrite", (WrittenEnvelope,), fields)
+    fields["provider"] = _provider_field(provider, required=always_named or provider.slot in SHARED_SLOTS)
+    return type(f"{_title(provider)}{suffix}", (base,), fields)
 
 
-def shown(provider: Provider) -> type[serializers.Serializer]:
+def shown(
+    provider: Provider, *, base: type[serializers.Serializer] = ShownEnvelope, suffix: str = "Integration"
+) -> type[serializers.Serializer]:
     """Return the description of an answer for one provider."""
     fields: dict[str, Any] = {field.name: _shown_field(field) for field in provider.fields}
     fields["provider"] = _provider_field(provider)
-    return type(f"{_title(provider)}Integration", (ShownEnvelope,), fields)
+    return type(f"{_title(provider)}{suffix}", (base,), fields)
 
 
 _SHOWN = {provider.key: shown(provider) for provider in all_providers()}
 
 
-def _one_of(name: str, serializer_classes: list[type[serializers.Serializer]]) -> PolymorphicProxySerializer:
+def one_of(name: str, serializer_classes: list[type[serializers.Serializer]]) -> PolymorphicProxySerializer:
     return PolymorphicProxySerializer(name, serializer_classes, resource_type_field_name=None, many=False)
 
 
@@ -119,20 +127,21 @@ def _slot_field(slot: str) -> serializers.Field:
     kinds = [_SHOWN[provider.key] for provider in providers_of_slot(slot)]
     if len(kinds) == 1:
         return kinds[0](allow_null=True, help_text="Null where the slot is empty.")
-    described = extend_schema_field(_one_of(f"{slot.capitalize()}Integration", kinds))(serializers.JSONField)
+    described = extend_schema_field(one_of(f"{slot.capitalize()}Integration", kinds))(serializers.JSONField)
     return described(allow_null=True)
 
 
 INTEGRATION_MAP = type("IntegrationMap", (serializers.Serializer,), {slot: _slot_field(slot) for slot in slots()})
-ANY_INTEGRATION = _one_of("Integration", list(_SHOWN.values()))
-ANY_INTEGRATION_WRITE = _one_of("IntegrationWrite", [written(provider) for provider in all_providers()])
+ANY_INTEGRATION = one_of("Integration", list(_SHOWN.values()))
+ANY_INTEGRATION_WRITE = one_of("IntegrationWrite", [written(provider) for provider in all_providers()])
 
 
 def _example_values(provider: Provider, *, masked: bool) -> dict[str, str]:
     return {field.name: mask(field.example) if masked and field.secret else field.example for field in provider.fields}
 
 
-def _shown_example(provider: Provider) -> dict[str, Any]:
+def shown_example(provider: Provider) -> dict[str, Any]:
+    """Return an answer for one provider, from the examples of its fields."""
     return {
         "id": "01938f6e-7a1c-7d2e-9b51-3f6f0c9d2b10",
         "provider": provider.key,
@@ -169,7 +178,7 @@ def written_examples() -> list[OpenApiExample]:
 
 def shown_examples() -> list[OpenApiExample]:
     return [
-        OpenApiExample(provider.label, value=_shown_example(provider), response_only=True)
+        OpenApiExample(provider.label, value=shown_example(provider), response_only=True)
         for provider in all_providers()
     ]
 
@@ -177,5 +186,5 @@ def shown_examples() -> list[OpenApiExample]:
 def map_example() -> OpenApiExample:
     """Return a map whose last slot is empty."""
     *filled, empty = slots()
-    value: dict[str, Any] = {slot: _shown_example(providers_of_slot(slot)[0]) for slot in filled}
+    value: dict[str, Any] = {slot: shown_example(providers_of_slot(slot)[0]) for slot in filled}
     return OpenApiExample("All slots", value={**value, empty: None}, response_only=True)

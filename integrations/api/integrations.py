@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from integrations.api.integration_bodies import flat_body, shown
 from integrations.api.integration_serializers import (
     ANY_INTEGRATION,
     ANY_INTEGRATION_WRITE,
     INTEGRATION_MAP,
     map_example,
-    representation,
     shown_examples,
     written_examples,
 )
+from integrations.api.preconditions import expected_version
 from integrations.api.tenancy import TenantMixin
-from integrations.encryption.unreadable import mark_unreadable
-from integrations.models import Health, Integration
 from integrations.providers.registry import slots
-from integrations.queries import integration_in_slot, integrations_by_slot, shown_config
-from integrations.services.integration_values import Envelope
+from integrations.queries import integration_in_slot, integrations_by_slot
 from integrations.services.integrations import (
     change_integration,
     create_integration,
@@ -33,17 +31,6 @@ from integrations.services.integrations import (
 )
 
 _SLOT = OpenApiParameter("slot", str, OpenApiParameter.PATH, enum=slots(), description="What the integration is for.")
-_ENVELOPE = ("name", "description", "enabled", "metadata")
-
-
-def shown(integration: Integration) -> dict[str, Any]:
-    """Return the answer for one integration. A secret that does not open is null, and marks the integration."""
-    config = shown_config(integration)
-    if config.unreadable and integration.health != Health.UNREADABLE:
-        for error in config.unreadable.values():
-            mark_unreadable(error)
-        integration.health = Health.UNREADABLE
-    return representation(integration, config)
 
 
 @extend_schema(tags=["integrations"])
@@ -56,11 +43,15 @@ class IntegrationMapView(TenantMixin, APIView):
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         rows = integrations_by_slot(self.tenant)
-        return Response({slot: shown(row) if row else None for slot, row in rows.items()})
+        return Response(
+            {slot: shown(row, hide_secrets=self.hide_secrets) if row else None for slot, row in rows.items()}
+        )
 
 
 @extend_schema(tags=["integrations"])
 class IntegrationSlotView(TenantMixin, APIView):
+    versioned = True
+
     @extend_schema(
         operation_id="integrations_retrieve",
         summary="The integration in a slot",
@@ -69,7 +60,7 @@ class IntegrationSlotView(TenantMixin, APIView):
         responses=OpenApiResponse(ANY_INTEGRATION, examples=shown_examples()),
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return Response(shown(integration_in_slot(self.tenant, self._slot)))
+        return Response(shown(integration_in_slot(self.tenant, self._slot), hide_secrets=self.hide_secrets))
 
     @extend_schema(
         operation_id="integrations_create",
@@ -81,7 +72,7 @@ class IntegrationSlotView(TenantMixin, APIView):
         examples=[*written_examples(), *shown_examples()],
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        provider, values, envelope = self._read(request)
+        provider, values, envelope = flat_body(request)
         made = create_integration(
             actor=self.actor,
             tenant=self.tenant,
@@ -105,12 +96,13 @@ class IntegrationSlotView(TenantMixin, APIView):
         examples=[*written_examples(), *shown_examples()],
     )
     def put(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        provider, values, envelope = self._read(request)
+        provider, values, envelope = flat_body(request)
         integration, is_new = put_integration(
             actor=self.actor,
             tenant=self.tenant,
             provider=provider_for_slot(slot=self._slot, named=provider),
             values=values,
+            expected_version=expected_version(request),
             **envelope,
         )
         return Response(shown(integration), status=201 if is_new else 200)
@@ -126,12 +118,13 @@ class IntegrationSlotView(TenantMixin, APIView):
     )
     def patch(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         integration = integration_in_slot(self.tenant, self._slot)
-        provider, values, envelope = self._read(request)
+        provider, values, envelope = flat_body(request)
         changed = change_integration(
             actor=self.actor,
             integration=integration,
             provider=None if provider is None else provider_for_slot(slot=self._slot, named=provider),
             values=values,
+            expected_version=expected_version(request),
             **envelope,
         )
         return Response(shown(changed))
@@ -145,17 +138,13 @@ class IntegrationSlotView(TenantMixin, APIView):
         responses={204: None},
     )
     def delete(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        delete_integration(actor=self.actor, integration=integration_in_slot(self.tenant, self._slot))
+        delete_integration(
+            actor=self.actor,
+            integration=integration_in_slot(self.tenant, self._slot),
+            expected_version=expected_version(request),
+        )
         return Response(status=204)
 
     @property
     def _slot(self) -> str:
         return str(self.kwargs["slot"])
-
-    @staticmethod
-    def _read(request: Request) -> tuple[object, dict[str, object], Envelope]:
-        """Take a flat body apart: the provider named, its fields' values, and what every integration has."""
-        values: dict[str, object] = dict(request.data)
-        provider = values.pop("provider", None)
-        envelope = {name: values.pop(name) for name in _ENVELOPE if name in values}
-        return provider, values, cast("Envelope", envelope)

@@ -27,7 +27,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from integrations.encryption.errors import KeyNotAtHandError, UnreadableSecretError
-from integrations.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError, ServiceError
+from integrations.errors import (
+    ConflictError,
+    InvalidInputError,
+    LimitReachedError,
+    NotAllowedError,
+    NotFoundError,
+    PreconditionFailedError,
+    ServiceError,
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -157,8 +165,12 @@ def _service_problem(exc: ServiceError) -> Problem:
         return Problem(404, exc.detail)
     if isinstance(exc, NotAllowedError):
         return Problem(403, exc.detail)
+    if isinstance(exc, LimitReachedError):
+        return Problem(429, exc.detail, headers={"Retry-After": str(exc.seconds)})
+    if isinstance(exc, PreconditionFailedError):
+        return Problem(412, exc.detail)
     if isinstance(exc, ConflictError):
-        return Problem(409, exc.detail)
+        return Problem(409, exc.detail, headers={"Retry-After": str(exc.retry_after)} if exc.retry_after else {})
     return Problem(400, exc.detail)
 
 

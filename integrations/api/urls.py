@@ -4,15 +4,44 @@ from __future__ import annotations
 
 from django.urls import path
 
+from integrations.api.activity import ActivityList, PlatformActivityList
+from integrations.api.api_keys import APIKeyDetail, APIKeyList, APIKeyRotation, APIKeyUsageView
+from integrations.api.audience import platform_path, tenant_paths, v1_path
+from integrations.api.integration_items import IntegrationItem, IntegrationItems, IntegrationLogs
 from integrations.api.integrations import IntegrationMapView, IntegrationSlotView
+from integrations.api.invitation_acceptance import AcceptInvitationView
+from integrations.api.invitations import InvitationDetail, InvitationList, InvitationResend
+from integrations.api.me import Me
+from integrations.api.members import MemberDetail, MemberList, OwnMembership
 from integrations.api.tenants import TenantDetail, TenantList
 from integrations.authentication.views import TokenRefreshView, TokenView
 
 urlpatterns = [
     path("auth/token", TokenView.as_view()),
     path("auth/token/refresh", TokenRefreshView.as_view()),
+    path("platform/activity", PlatformActivityList.as_view()),
     path("platform/tenants", TenantList.as_view()),
     path("platform/tenants/<str:tenant>", TenantDetail.as_view()),
+    *tenant_paths("activity", ActivityList),
+    path("auth/invitations/accept", AcceptInvitationView.as_view()),
+    v1_path("me", Me),
+    *tenant_paths("members", MemberList),
+    v1_path("members/me", OwnMembership),
+    *tenant_paths("members/<uuid:member>", MemberDetail),
+    *tenant_paths("invitations", InvitationList),
+    *tenant_paths("invitations/<uuid:invitation>", InvitationDetail),
+    *tenant_paths("invitations/<uuid:invitation>/resend", InvitationResend),
+    # The platform has the map of slots at `integrations`, and no slot is called `items`.
+    platform_path("integrations/items", IntegrationItems),
+    platform_path("integrations/items/<uuid:integration>", IntegrationItem),
+    platform_path("integrations/items/<uuid:integration>/logs", IntegrationLogs),
+    v1_path("integrations", IntegrationItems),
+    v1_path("integrations/<uuid:integration>", IntegrationItem),
+    v1_path("integrations/<uuid:integration>/logs", IntegrationLogs),
     path("platform/tenants/<str:tenant>/integrations", IntegrationMapView.as_view()),
     path("platform/tenants/<str:tenant>/integrations/<str:slot>", IntegrationSlotView.as_view()),
+    *tenant_paths("api-keys", APIKeyList),
+    *tenant_paths("api-keys/<uuid:key>", APIKeyDetail),
+    *tenant_paths("api-keys/<uuid:key>/rotate", APIKeyRotation),
+    *tenant_paths("api-keys/<uuid:key>/usage", APIKeyUsageView),
 ]

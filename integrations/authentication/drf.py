@@ -10,6 +10,7 @@ from integrations.authentication.tokens import InvalidTokenError, user_of_access
 from integrations.models.user import User
 
 CHALLENGE = 'Bearer realm="signalbox"'
+API_KEY_START = b"sb_"
 
 
 class JWTAuthentication(BaseAuthentication):
@@ -19,6 +20,8 @@ class JWTAuthentication(BaseAuthentication):
         scheme, *credentials = get_authorization_header(request).split() or [b""]
         if scheme.lower() != b"bearer":
             return None
+        if credentials and credentials[0].startswith(API_KEY_START):
+            raise AuthenticationFailed("API keys are for /api/v1. The platform API takes access tokens.")
         try:
             token = credentials[0].decode("ascii") if len(credentials) == 1 else ""
             return user_of_access_token(token), None

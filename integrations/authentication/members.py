@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
+from uuid import UUID
 
 from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from integrations.activity.actor import Actor
 from integrations.authentication.access import TenantAccess
 from integrations.authentication.drf import JWTAuthentication
+from integrations.authentication.membership_lookup import membership_in, memberships_of
 from integrations.errors import InvalidInputError
-from integrations.models import Membership, Tenant, User
+from integrations.models import Membership, User
+from integrations.models.tenant import SLUG_PATTERN
 from integrations.scopes import ROLE_SCOPES
+from integrations.tenant_lookup import is_uuid
 
 TENANT_HEADER: Final = "X-Signalbox-Tenant"
+_MOST_TENANTS_NAMED: Final = 20
 
 
 class MemberAuthentication(JWTAuthentication):
     """`Authorization: Bearer <access token>`; who belongs to several tenants names one in `X-Signalbox-Tenant`.
 
-    Platform staff have no access here unless they are members: the platform API is theirs.
+    Platform staff have no access here unless they are members: the platform API is theirs. Members of an inactive
+    tenant may read, and nothing else. Two queries: the person, and the membership with its tenant.
     """
 
     def authenticate(self, request: Request) -> tuple[User, TenantAccess] | None:  # type: ignore[override]
@@ -28,7 +36,11 @@ class MemberAuthentication(JWTAuthentication):
         if authenticated is None:
             return None
         user, _ = authenticated
-        membership = _membership(user, request.headers.get(TENANT_HEADER))
+        named = request.headers.get(TENANT_HEADER)
+        membership = _only_membership(user) if named is None else _named_membership(user, named.strip())
+        membership.user = user
+        if not membership.tenant.is_active and request.method not in SAFE_METHODS:
+            raise PermissionDenied("The tenant is inactive: its members may read, and change nothing.")
         access = TenantAccess(
             tenant=membership.tenant,
             scopes=ROLE_SCOPES[membership.role],
@@ -38,17 +50,25 @@ class MemberAuthentication(JWTAuthentication):
         return user, access
 
 
-def _membership(user: User, named: str | None) -> Membership:
-    """Return the person's membership in the tenant that is named, or in their only one."""
-    memberships = Membership.objects.select_related("tenant").filter(user=user, tenant__deleted_at=None)
-    if named is not None:
-        found = memberships.filter(tenant__in=Tenant.objects.identified_by(named)).first()
-        if found is None:
-            raise PermissionDenied(f"You are no member of the tenant that {TENANT_HEADER} names.")
-        return found
-    first_two = list(memberships.order_by("tenant_id")[:2])
-    if not first_two:
+def _named_membership(user: User, named: str) -> Membership:
+    if is_uuid(named):
+        found = membership_in(user.id, UUID(named))
+    elif re.fullmatch(SLUG_PATTERN, named):
+        found = membership_in(user.id, named)
+    else:
+        raise InvalidInputError({TENANT_HEADER: ["Must be the id or the slug of one of your tenants."]})
+    if found is None:  # the same answer for a tenant that does not exist: nobody may find out who is a customer
+        raise PermissionDenied(f"You are no member of the tenant that {TENANT_HEADER} names.")
+    return found
+
+
+def _only_membership(user: User) -> Membership:
+    found = memberships_of(user.id, at_most=_MOST_TENANTS_NAMED)
+    if not found:
         raise PermissionDenied("You are not a member of any tenant.")
-    if len(first_two) > 1:
-        raise InvalidInputError({TENANT_HEADER: ["You belong to several tenants: name one by its id or slug."]})
-    return first_two[0]
+    if len(found) > 1:
+        slugs = ", ".join(membership.tenant.slug for membership in found)
+        raise InvalidInputError(
+            {TENANT_HEADER: [f"You belong to several tenants: name one by its id or slug: {slugs}."]}
+        )
+    return found[0]

@@ -1,7 +1,7 @@
 """JSON Web Tokens for people who use the API: short access tokens, and refresh tokens that work once.
 
-HS256 under a key derived from `SECRET_KEY`. Both kinds carry a fingerprint of the password: changing it ends every
-session. A refresh token carries its session and its number in it; only the newest number is accepted, and an older
+HS256 under a key derived from `SECRET_KEY`. Both kinds carry what the admin's sessions carry too
+(`User.get_session_auth_hash`): another password or platform role ends all of them. A refresh token carries its session and its number in it; only the newest number is accepted, and an older
 one means that somebody copied a token, which ends the session for both.
 """
 
@@ -86,7 +86,7 @@ def _pair(user: User, session_id: UUID, number: int, now: datetime) -> TokenPair
     now = now.replace(microsecond=0)  # a token's times are whole seconds
     access_expires_at = now + settings.JWT_ACCESS_LIFETIME
     refresh_expires_at = now + settings.JWT_REFRESH_LIFETIME
-    claims = {"iss": _ISSUER, "sub": str(user.pk), "iat": now, "pwd": _password_fingerprint(user)}
+    claims = {"iss": _ISSUER, "sub": str(user.pk), "iat": now, "ses": _standing(user)}
     session = {"sid": str(session_id), "num": number}
     return TokenPair(
         access=_encode({**claims, "aud": _ACCESS, "exp": access_expires_at}),
@@ -98,13 +98,13 @@ def _pair(user: User, session_id: UUID, number: int, now: datetime) -> TokenPair
 
 def _user(claims: dict[str, Any]) -> User:
     user = _ACTIVE_USER.find(_uuid(claims.get("sub")))
-    if user is None or not constant_time_compare(str(claims.get("pwd")), _password_fingerprint(user)):
+    if user is None or not constant_time_compare(str(claims.get("ses")), _standing(user)):
         raise InvalidTokenError
     return user
 
 
-def _password_fingerprint(user: User) -> str:
-    return salted_hmac("signalbox.jwt.password", user.password, algorithm="sha256").hexdigest()[:32]
+def _standing(user: User) -> str:
+    return user.get_session_auth_hash()[:32]
 
 
 def _uuid(value: object) -> UUID:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import authenticate
 from django.views.decorators.debug import sensitive_variables
-from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import serializers
-from rest_framework.exceptions import AuthenticationFailed
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied, Throttled
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from integrations.api.openapi import ProblemSerializer
+from integrations.api.problems import CONTENT_TYPE
 from integrations.api.serializers import StrictSerializer
 from integrations.authentication.drf import CHALLENGE
-from integrations.authentication.throttling import LoginThrottle
+from integrations.authentication.lockout import LimitUnavailableError, LockedOutError
+from integrations.authentication.log_in import CodeNeededError, WrongCredentialsError, identify
+from integrations.authentication.throttling import RefreshThrottle
 from integrations.authentication.tokens import InvalidTokenError, TokenPair, issue_tokens, rotate_tokens
+from integrations.authentication.two_step import TooSoonError, WrongCodeError, second_step_is_missing
 from integrations.models.user import User
 
 _NEW_PAIR = OpenApiExample(
@@ -35,6 +39,13 @@ _NEW_PAIR = OpenApiExample(
 class CredentialsSerializer(StrictSerializer):
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=4096, trim_whitespace=False, write_only=True)
+    otp = serializers.CharField(
+        max_length=50,
+        required=False,
+        allow_blank=True,
+        write_only=True,
+        help_text="A code of the authenticator app, or a recovery code; for accounts with two-step log-in.",
+    )
 
 
 class RefreshSerializer(StrictSerializer):
@@ -48,10 +59,17 @@ class TokenPairSerializer(serializers.Serializer[TokenPair]):
     refresh_expires_at = serializers.DateTimeField()
 
 
+class LogInUnavailable(APIException):
+    """Nobody may try a password while failures cannot be counted."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "Logging in is not possible at the moment. Try again later."
+    wait = 5
+
+
 class _LogInView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
-    throttle_classes = (LoginThrottle,)
 
     def get_authenticate_header(self, request: Request) -> str:
         return CHALLENGE  # without it, REST framework answers 403 to wrong credentials
@@ -65,11 +83,24 @@ class TokenView(_LogInView):
         tags=["auth"],
         operation_id="auth_token_create",
         summary="Log in",
-        description="Throttled per address and per username.",
+        description=(
+            "Where the account has two-step log-in, `otp` is needed too: without it the answer to the right password is "
+            "401 and says so. After ten failures for a username, or fifty from an address, within 15 minutes, log-ins "
+            "are refused with 429 until the first of them is that old."
+        ),
         request=CredentialsSerializer,
-        responses=TokenPairSerializer,
+        responses={
+            200: TokenPairSerializer,
+            (403, CONTENT_TYPE): OpenApiResponse(ProblemSerializer, "Two-step log-in has to be set up first."),
+            (429, CONTENT_TYPE): OpenApiResponse(ProblemSerializer, "Too many failures; see `Retry-After`."),
+        },
         examples=[
             OpenApiExample("Log in", value={"username": "admin", "password": "…"}, request_only=True),
+            OpenApiExample(
+                "Log in with a second step",
+                value={"username": "admin", "password": "…", "otp": "492039"},
+                request_only=True,
+            ),
             _NEW_PAIR,
         ],
     )
@@ -77,13 +108,33 @@ class TokenView(_LogInView):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         credentials = CredentialsSerializer(data=request.data)
         credentials.is_valid(raise_exception=True)
-        user = authenticate(request._request, **credentials.validated_data)
-        if not isinstance(user, User):
-            raise AuthenticationFailed("Username or password is wrong, or the account is not active.")
+        user = identified(request, **credentials.validated_data)
+        if second_step_is_missing(user):
+            raise PermissionDenied("This site requires two-step log-in: set it up in the admin first.")
         return self.answer(issue_tokens(user=user))
 
 
+@sensitive_variables()
+def identified(request: Request, *, username: str, password: str, otp: str = "") -> User:
+    try:
+        return identify(request=request._request, username=username, password=password, code=otp)
+    except WrongCredentialsError:
+        raise AuthenticationFailed("Username or password is wrong, or the account is not active.") from None
+    except CodeNeededError:
+        raise AuthenticationFailed("A code of your authenticator app is needed: send it as otp.") from None
+    except WrongCodeError:
+        raise AuthenticationFailed("The code is wrong, or was used already.") from None
+    except TooSoonError as error:
+        raise Throttled(error.seconds, "A wrong code was given a moment ago.") from None
+    except LockedOutError as error:
+        raise Throttled(error.seconds, "Too many log-ins failed.") from None
+    except LimitUnavailableError:
+        raise LogInUnavailable from None
+
+
 class TokenRefreshView(_LogInView):
+    throttle_classes = (RefreshThrottle,)
+
     @extend_schema(
         tags=["auth"],
         operation_id="auth_token_refresh",

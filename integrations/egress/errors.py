@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from integrations.egress.timing import Timing
 
 
 class FailureKind(StrEnum):
@@ -17,12 +21,29 @@ class FailureKind(StrEnum):
     TOO_LARGE = "too_large"
 
 
+class TransportError(Exception):
+    """No answer. `message` is a sentence for a person; it may name the host, but neither path nor query."""
+
+    def __init__(self, kind: FailureKind, message: str, timing: Timing) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.timing = timing
+
+
 class DestinationError(ValueError):
     """An address that Signalbox does not send to. `reason` is a sentence for a person, with the way out."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class HeaderError(ValueError):
+    """A header name or value that HTTP cannot carry. The message repeats neither."""
+
+    def __init__(self) -> None:
+        super().__init__("A header contains a line break or another bad character.")
 
 
 class RefusedAddressError(OSError):

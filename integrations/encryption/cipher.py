@@ -62,6 +62,11 @@ class StoredValue(NamedTuple):
         return cls(key_id, iv, ciphertext + tag)
 
 
+def stored_prefix(key_id: UUID) -> str:
+    """Return what every stored value of a data key begins with, and no other value does."""
+    return f"{_VERSION}:{key_id.hex}:"
+
+
 def _refusal(stored: str) -> CipherError | UnknownVersionError:
     is_later = _LATER_VERSION.match(stored)
     return UnknownVersionError(is_later[1]) if is_later else CipherError("not a stored value")
@@ -75,7 +80,7 @@ class DataKeyCipher:
     def __init__(self, key_id: UUID, key: bytes) -> None:
         self.key_id = key_id
         self._aes = AESGCM(_checked(key))
-        self._prefix = f"{_VERSION}:{key_id.hex}:"
+        self._prefix = stored_prefix(key_id)
 
     def seal(self, plaintext: str, associated_data: bytes) -> str:
         """Encrypt under a fresh random IV and return the stored form."""

@@ -25,6 +25,7 @@ from integrations.encryption.errors import KeyNotAtHandError
 from integrations.encryption.keyring import keyring
 from integrations.encryption.models import DataKey, DataKeyState
 from integrations.ids import uuid7
+from integrations.isolation.guard import outside_scope
 
 UNWRAPPED_KEY_SECONDS = 300
 UNWRAPPED_KEYS_KEPT = 1024
@@ -78,9 +79,9 @@ def cipher_of(key_id: str) -> DataKeyCipher:
     """
     if (held := _held(key_id)) is not None:
         return held
-    row = (
-        DataKey.objects.filter(id=UUID(key_id)).values_list("tenant_id", "state", "wrapped_key", "master_fingerprint")
-    ).first()
+    keys = DataKey.objects.filter(id=UUID(key_id))
+    with outside_scope("whether a query runs depends on what this process holds; the ciphertext names the key"):
+        row = keys.values_list("tenant_id", "state", "wrapped_key", "master_fingerprint").first()
     if row is None:
         raise KeyNotAtHandError(f"There is no data key {key_id} that this process may read.")
     tenant_id, state, wrapped_key, fingerprint = row

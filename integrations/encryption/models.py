@@ -49,6 +49,22 @@ class DataKey(models.Model):
         return f"data key {self.id} ({self.state})"
 
 
+class DataKeyRotation(models.Model):
+    """A rotation of data keys that was begun and is not finished; its end removes the row.
+
+    It replaces the keys that were made before it began. So one that was killed goes on where it was, and two that run
+    at once do not replace each other's new keys.
+    """
+
+    covers = models.CharField(
+        primary_key=True, max_length=36, help_text="“all”, “platform”, or the id of the one tenant that is concerned."
+    )
+    started_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"rotation of data keys ({self.covers}) since {self.started_at:%Y-%m-%d %H:%M}"
+
+
 class ProcessHeartbeat(models.Model):
     """A running web or worker process and the master keys that it knows, by fingerprint.
 

@@ -7,21 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError
 from django.db.models import QuerySet
 
 from integrations.encryption.cipher import CipherError
 from integrations.encryption.errors import KeyNotAtHandError
 from integrations.encryption.heartbeat import live_processes
 from integrations.encryption.keyring import Keyring, keyring
+from integrations.encryption.lock_waits import PATIENCE_SECONDS, brief_lock_waits, is_lock_timeout
 from integrations.encryption.models import DataKey, DataKeyState, ProcessHeartbeat
 
 BATCH_SIZE = 100
-# A writer holds its key's row at most as long as a transaction may be idle (a minute). We wait for it in short steps,
-# since the tenant's other writers queue up behind us while we do.
-_LOCK_MILLISECONDS = 500
-_PATIENCE_SECONDS = 120.0
-_LOCK_NOT_AVAILABLE = "55P03"
 
 
 class UnawareProcessesError(Exception):
@@ -69,7 +65,7 @@ def rewrap_data_keys(*, batch_size: int = BATCH_SIZE) -> Iterator[Progress]:
     keys = keyring()
     rewrapped = 0
     unwrappable: dict[UUID, str] = {}
-    give_up_at = time.monotonic() + _PATIENCE_SECONDS
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
     last_id = UUID(int=0)
     while True:
         refuse_unaware_processes()
@@ -86,7 +82,7 @@ def rewrap_data_keys(*, batch_size: int = BATCH_SIZE) -> Iterator[Progress]:
             try:
                 if _rewrap(key, keys):
                     rewrapped += 1
-                    give_up_at = time.monotonic() + _PATIENCE_SECONDS
+                    give_up_at = time.monotonic() + PATIENCE_SECONDS
             except KeyNotAtHandError as error:
                 unwrappable[key.id] = str(error)
             except CipherError:
@@ -101,13 +97,12 @@ def _rewrap(key: DataKey, keys: Keyring) -> bool:
     )
     wrapped = keys.wrap(plain, data_key_id=key.id, tenant_id=key.tenant_id)
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{_LOCK_MILLISECONDS}ms"])
+        with brief_lock_waits():
             updated = DataKey.objects.filter(id=key.id, wrapped_key=key.wrapped_key).update(
                 wrapped_key=wrapped, master_fingerprint=keys.current_fingerprint
             )
     except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+        if not is_lock_timeout(error):
             raise
         return False
     return updated == 1

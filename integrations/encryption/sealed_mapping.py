@@ -6,10 +6,8 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
+from integrations.encryption.current_value import ENCRYPTED
 from integrations.encryption.secret import Secret
-
-ENCRYPTED = "$encrypted"
-"""The only key of the JSON object that stands for a secret value: `{"$encrypted": "v1:…"}`."""
 
 
 class SealedMapping(Mapping[str, Any]):

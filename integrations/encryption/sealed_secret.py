@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from integrations.encryption import data_keys
-from integrations.encryption.cipher import CipherError, StoredValue, UnknownVersionError
+from integrations.encryption.cipher import CipherError, StoredValue, UnknownVersionError, stored_prefix
+from integrations.encryption.current_value import lock_if_current
 from integrations.encryption.errors import (
     DestroyedKeyError,
+    EncryptionError,
     KeyNotAtHandError,
     UnboundSecretError,
     UnreadableSecretError,
@@ -64,15 +66,24 @@ class DumpedSecret(SealedSecret):
 def seal(secret: Secret, place: Place) -> SealedSecret:
     """Return the secret encrypted for a place, inside the transaction that is going to store it.
 
-    A value that is sealed for this very place stays byte for byte as it is, readable or not; any other is opened
-    where it was and encrypted anew.
+    A value that is sealed for this very place under the active data key stays byte for byte as it is, readable or
+    not; any other is opened where it was and encrypted anew. So no value comes to stand under a retired key again
+    after the rotation has looked for the last one, however long ago its object was loaded. One that does not open is
+    kept if it is what the row holds anyway.
 
     Raises what `reveal()` and `data_keys.active_cipher` raise.
     """
-    if isinstance(secret, SealedSecret) and secret.place == place:
-        return secret
     cipher = data_keys.active_cipher(place.tenant)
-    return SealedSecret(cipher.seal(secret.reveal(), place.associated_data()), place)
+    at_home = secret if isinstance(secret, SealedSecret) and secret.place == place else None
+    if at_home is not None and at_home.stored.startswith(stored_prefix(cipher.key_id)):
+        return at_home
+    try:
+        plaintext = secret.reveal()
+    except EncryptionError:
+        if at_home is not None and lock_if_current(place, at_home.stored):
+            return at_home
+        raise
+    return SealedSecret(cipher.seal(plaintext, place.associated_data()), place)
 
 
 def open_stored(stored: str, place: Place) -> str:

@@ -6,8 +6,9 @@ import structlog
 from django.apps import apps
 from django.db import connection, transaction
 
+from integrations.encryption.current_value import holds_value, quoted
 from integrations.encryption.errors import UnreadableSecretError
-from integrations.encryption.sealed_mapping import ENCRYPTED
+from integrations.isolation.guard import outside_scope
 
 UNREADABLE = "unreadable"
 
@@ -26,15 +27,14 @@ def mark_unreadable(error: UnreadableSecretError) -> bool:
     """
     model = apps.get_model(error.model_label)
     logger.error("secret_unreadable", model=error.model_label, field=error.field, key=error.json_key, row=str(error.pk))
-    columns = {field.name: connection.ops.quote_name(field.column) for field in model._meta.concrete_fields}
-    if "health" not in columns:
+    fields = {field.name: field for field in model._meta.concrete_fields}
+    if "health" not in fields:
         return False
-    health, value = columns["health"], columns[error.field]
+    health = quoted(fields["health"])
     # Only while the value that failed is the one that is stored.
-    is_still_there, parameters = f"{value} = %s", [error.stored]
-    if error.json_key is not None:
-        is_still_there, parameters = f"{value} -> %s ->> %s = %s", [error.json_key, ENCRYPTED, error.stored]
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
+    is_still_there, parameters = holds_value(fields[error.field], error.json_key, error.stored)
+    as_owner = outside_scope("the mark is no part of what the reader does, and names its row by id")
+    with as_owner, transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {model._meta.db_table} SET {health} = %s"  # noqa: S608  (names from the model)
             f" WHERE {model._meta.pk.column} = %s AND {health} <> %s AND {is_still_there}",

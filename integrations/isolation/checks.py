@@ -19,6 +19,7 @@ from integrations.isolation.tables import (
     TENANT_COLUMN,
     TENANT_SETTING,
     foreign_key_name,
+    tables_without_tenant,
     tenant_column,
     tenant_foreign_keys,
     tenant_models,
@@ -41,12 +42,27 @@ def check_foreign_keys_are_declared(**_options: Any) -> list[CheckMessage]:
     ]
 
 
+@register(Tags.models)
+def check_tables_name_their_tenant(**_options: Any) -> list[CheckMessage]:
+    """Report tables that hang on a tenant's rows and have no column for a policy to compare: no policy, no isolation."""
+    return [
+        Error(
+            f"{model._meta.label} refers to the tenant table {related._meta.db_table} and has no {TENANT_COLUMN}.",
+            hint=f"Give it a {TENANT_COLUMN} and the migration operation IsolateTenantTable. Instead of a ManyToManyField "
+            "declare the table between the two as a model, and name it in `through`.",
+            obj=model,
+            id="integrations.E011",
+        )
+        for model, related in tables_without_tenant()
+    ]
+
+
 @register(Tags.database)
 def check_isolation(databases: Sequence[str] | None = None, **_options: Any) -> list[CheckMessage]:
     """Report a tenant role, table, foreign key or grant that would let one tenant see another's rows."""
     if "default" not in (databases or ()) or _has_unapplied_migrations():
         return []
-    return [*_check_login(), *_check_role(), *_check_tables(), *_check_foreign_keys(), *_check_grants()]
+    return [*_check_login(), *_check_role(), *_check_tables(), *_check_foreign_keys(), *_check_grants(), *_check_defaults()]
 
 
 def _has_unapplied_migrations() -> bool:
@@ -83,8 +99,10 @@ def _check_role() -> Iterator[CheckMessage]:
         )
     if state.is_powerful:
         yield Error(
-            f"The role {role} is a superuser, bypasses row-level security, creates roles or is a member of a role.",
-            hint=f"ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS NOCREATEROLE; and REVOKE the roles it is a member of.",
+            f"The role {role} is a superuser, bypasses row-level security, creates roles, replicates, owns tables or is "
+            "a member of a role.",
+            hint=f"ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION; REASSIGN what it owns, and "
+            "REVOKE the roles it is a member of.",
             id="integrations.E014",
         )
 
@@ -143,6 +161,17 @@ def _check_grants() -> Iterator[CheckMessage]:
             )
 
 
+def _check_defaults() -> Iterator[CheckMessage]:
+    role = settings.TENANT_ROLE
+    for owner, grantee in _rows(_DEFAULT_PRIVILEGES, [role]):
+        yield Error(
+            f"Tables that {owner} makes from now on, partitions among them, are granted to {grantee} by default.",
+            hint=f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} REVOKE ALL ON TABLES FROM {grantee}; (add IN SCHEMA … where "
+            "it was given so). Migrations grant what the role needs.",
+            id="integrations.E019",
+        )
+
+
 def _rows(sql: str, parameters: Sequence[str] = ()) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
@@ -170,12 +199,21 @@ SELECT child.relname, conname,
   FROM pg_constraint JOIN pg_class child ON child.oid = conrelid JOIN pg_class parent ON parent.oid = confrelid
  WHERE contype = 'f' AND convalidated AND connamespace = current_schema()::regnamespace
 """
-# Partitions are tables of their own here, to which the policies of their parent do not apply.
+# Partitions are tables of their own here, to which the policies of their parent do not apply. Views run as their owner.
+# What an extension brought is its own business.
 _GRANTS = """
 SELECT relname, has_table_privilege(pg_roles.oid, pg_class.oid, 'SELECT'),
        has_table_privilege(pg_roles.oid, pg_class.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')
        OR has_any_column_privilege(pg_roles.oid, pg_class.oid, 'SELECT, INSERT, UPDATE')
   FROM pg_class JOIN pg_roles ON rolname = %s
- WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+ WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
+   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
  ORDER BY relname
+"""
+_DEFAULT_PRIVILEGES = """
+SELECT DISTINCT defaclrole::regrole::text, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END
+  FROM pg_default_acl CROSS JOIN aclexplode(defaclacl)
+ WHERE defaclobjtype = 'r' AND (grantee = 0 OR grantee = (SELECT oid FROM pg_roles WHERE rolname = %s))
+   AND (defaclnamespace = 0 OR defaclnamespace = current_schema()::regnamespace)
+ ORDER BY 1, 2
 """

@@ -20,7 +20,7 @@ class RoleState:
 
     exists: bool
     can_be_set: bool
-    is_powerful: bool  # a superuser, or free of row-level security, or a member of another role
+    is_powerful: bool  # a superuser, free of row-level security, a member of another role, an owner of tables …
     sees_schema: bool
 
 
@@ -29,7 +29,9 @@ def read_role_state(role: str, database: BaseDatabaseWrapper = connection) -> Ro
     with database.cursor() as cursor:
         cursor.execute(
             "SELECT pg_has_role(current_user, oid, 'SET'),"
-            "       rolsuper OR rolbypassrls OR rolcreaterole OR EXISTS (SELECT FROM pg_auth_members WHERE member = r.oid),"
+            "       rolsuper OR rolbypassrls OR rolcreaterole OR rolreplication"
+            "       OR EXISTS (SELECT FROM pg_auth_members WHERE member = r.oid)"
+            "       OR EXISTS (SELECT FROM pg_class WHERE relowner = r.oid),"
             "       has_schema_privilege(oid, current_schema(), 'USAGE')"
             "  FROM pg_roles r WHERE rolname = %s",
             [role],
@@ -74,8 +76,9 @@ def ensure_tenant_role(role: str, database: BaseDatabaseWrapper = connection) ->
     state = read_role_state(role, database)
     if state.is_powerful:
         raise TenantRoleError(
-            f"The role {role} is a superuser, bypasses row-level security, creates roles or is a member of another "
-            "role. Name an unused role in TENANT_ROLE, or have a database administrator take those powers away."
+            f"The role {role} is a superuser, bypasses row-level security, creates roles, replicates, owns tables or is "
+            "a member of another role. Name an unused role in TENANT_ROLE, or have a database administrator take those "
+            "powers away."
         )
     if not (state.can_be_set and state.sees_schema):
         raise TenantRoleError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from integrations.isolation.tables import TENANT_SETTING
+from integrations.isolation.thread_state import state
 from integrations.isolation.transaction_settings import transaction_settings
 
 if TYPE_CHECKING:
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
 
 class ScopeConflictError(RuntimeError):
     """A unit of work of one tenant tried to open one of another: a mistake in the calling code."""
-
-
-class _Scope(threading.local):
-    """The scope that is open in this thread; Django's connections belong to threads, too."""
-
-    tenant_id: UUID | None = None
-
-
-_scope = _Scope()
 
 
 @contextmanager
@@ -44,7 +35,7 @@ def tenant_scope(tenant: Tenant | UUID) -> Iterator[None]:
     `transaction.on_commit` run after the scope, as the owner.
 
     Raises:
-        ScopeConflictError: inside a scope of another tenant.
+        ScopeConflictError: inside a scope or a request of another tenant.
         TypeError: it got neither a tenant nor a UUID.
         TransactionManagementError: an SQL error was caught in the block without a `transaction.atomic()` of its own,
             or the connection was closed in it: its work would be lost silently.
@@ -52,23 +43,27 @@ def tenant_scope(tenant: Tenant | UUID) -> Iterator[None]:
     tenant_id = getattr(tenant, "pk", tenant)
     if not isinstance(tenant_id, UUID):
         raise TypeError(f"A scope needs a tenant or its UUID, not {tenant!r}.")
-    if _scope.tenant_id is not None:
-        if _scope.tenant_id != tenant_id:
+    if state.tenant_id is not None:
+        if state.tenant_id != tenant_id:
             raise ScopeConflictError(
-                f"The scope of tenant {_scope.tenant_id} is open: end it before opening that of {tenant_id}."
+                f"The scope of tenant {state.tenant_id} is open: end it before opening that of {tenant_id}."
             )
         with transaction.atomic():
             yield
         return
+    if state.request_tenant_id not in {None, tenant_id}:
+        raise ScopeConflictError(
+            f"This request is tenant {state.request_tenant_id}'s: it opens no scope of {tenant_id}."
+        )
     with transaction_settings({"role": settings.TENANT_ROLE, TENANT_SETTING: str(tenant_id)}):
-        _scope.tenant_id = tenant_id
+        state.tenant_id = tenant_id
         try:
             yield
         finally:
             # Before the transaction ends: what runs on commit is outside of the scope already.
-            _scope.tenant_id = None
+            state.tenant_id = None
 
 
 def current_tenant_id() -> UUID | None:
     """Return the tenant whose scope is open in this thread, if any."""
-    return _scope.tenant_id
+    return state.tenant_id

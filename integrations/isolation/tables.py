@@ -46,6 +46,21 @@ def tenant_foreign_keys() -> Iterator[tuple[type[models.Model], Any]]:
                 yield model, field
 
 
+def tables_without_tenant() -> Iterator[tuple[type[models.Model], type[models.Model]]]:
+    """Yield each model that refers to a tenant table and names no tenant itself, and what it refers to.
+
+    The tables that Django makes for a `ManyToManyField` are such models, and those of a model's subclasses.
+    """
+    for model in apps.get_models(include_auto_created=True):
+        if not model._meta.managed or model._meta.proxy or tenant_column(model) is not None:
+            continue
+        for field in model._meta.local_concrete_fields:
+            related: Any = field.related_model if isinstance(field, models.ForeignKey) else None
+            if related is not None and tenant_column(related) is not None:
+                yield model, related
+                break
+
+
 def foreign_key_name(table: str, column: str) -> str:
     """Return the name of the composite foreign key of `column`."""
     return f"{table}_{column}_tenant_fk"

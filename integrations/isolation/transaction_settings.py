@@ -9,6 +9,8 @@ from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 from psycopg.pq import TransactionStatus
 
+from integrations.isolation.guard import outside_scope
+
 
 @contextmanager
 def transaction_settings(settings: Mapping[str, str], *, durable: bool = False) -> Iterator[None]:
@@ -35,7 +37,7 @@ def _exchange(settings: Mapping[str, str]) -> dict[str, str]:
     """Set all, until the end of the transaction, and return what they were: one statement."""
     reads = ", ".join("coalesce(current_setting(%s, true), '')" for _ in settings)
     writes = ", ".join("set_config(%s, %s, true)" for _ in settings)
-    with connection.cursor() as cursor:
+    with outside_scope("no row is read"), connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {reads}, {writes}", [*settings, *(part for setting in settings.items() for part in setting)]
         )

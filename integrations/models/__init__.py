@@ -1,19 +1,29 @@
 from integrations.activity.models import ActivityLog
-from integrations.authentication.models import RefreshSession
+from integrations.api_keys.models import APIKey, APIKeyUsage
+from integrations.authentication.models import RecoveryCode, RefreshSession, StaffDevice
 from integrations.encryption.models import DataKey, ProcessHeartbeat
+from integrations.models.idempotency import IdempotencyAnswer
 from integrations.models.integration import Health, Integration
+from integrations.models.invitation import Invitation, InvitationState
 from integrations.models.tenant import Membership, Role, Tenant
 from integrations.models.user import User
 
 __all__ = [
+    "APIKey",
+    "APIKeyUsage",
     "ActivityLog",
     "DataKey",
     "Health",
+    "IdempotencyAnswer",
     "Integration",
+    "Invitation",
+    "InvitationState",
     "Membership",
     "ProcessHeartbeat",
+    "RecoveryCode",
     "RefreshSession",
     "Role",
+    "StaffDevice",
     "Tenant",
     "User",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.conf import settings
 from django.db import models
@@ -20,6 +20,10 @@ class Health(models.TextChoices):
     FAILING = "failing", "Failing"
     REAUTH_REQUIRED = "reauth_required", "Reauthorisation required"
     UNREADABLE = "unreadable", "Unreadable"
+
+
+BROKEN: Final = frozenset({Health.FAILING, Health.REAUTH_REQUIRED, Health.UNREADABLE})
+"""What makes the status of an enabled integration `error`."""
 
 
 class Integration(SealedModel):
@@ -77,5 +81,4 @@ class Integration(SealedModel):
         """`active`, `inactive` or `error`: what a person chose, and what the last checks found."""
         if not self.enabled:
             return "inactive"
-        broken = {Health.FAILING, Health.REAUTH_REQUIRED, Health.UNREADABLE}
-        return "error" if self.health in broken else "active"
+        return "error" if self.health in BROKEN else "active"

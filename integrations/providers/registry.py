@@ -8,11 +8,20 @@ from __future__ import annotations
 from django.utils.module_loading import import_string
 
 from integrations.providers.base import Provider
+from integrations.providers.receiving import Receiving
 
 PROVIDERS: dict[str, str] = {
     "whatsapp": "integrations.providers.whatsapp.provider.whatsapp",
     "twilio": "integrations.providers.twilio.provider.twilio",
     "n8n": "integrations.providers.n8n.provider.n8n",
+}
+# Whom webhooks are received from: how each proves itself (`integrations.providers.receiving`).
+RECEIVING: dict[str, str] = {
+    "github": "integrations.providers.github.receiving.receiving",
+    "slack": "integrations.providers.slack.receiving.receiving",
+    "whatsapp": "integrations.providers.whatsapp.receiving.receiving",
+    "twilio": "integrations.providers.twilio.receiving.receiving",
+    "custom": "integrations.providers.custom.receiving.receiving",
 }
 # Slots that several providers share; every other slot is called like its provider.
 SHARED_SLOTS = {"sms": "SMS"}
@@ -59,3 +68,24 @@ def provider_choices() -> list[tuple[str, str]]:
 
 def slot_choices() -> list[tuple[str, str]]:
     return [(slot, slot_label(slot)) for slot in slots()]
+
+
+def get_receiving(key: str) -> Receiving:
+    """Return how requests of this provider are received; raises UnknownProviderError."""
+    try:
+        path = RECEIVING[key]
+    except KeyError:
+        raise UnknownProviderError(key) from None
+    receiving = import_string(path)
+    if not isinstance(receiving, Receiving):
+        raise TypeError(f"{path} is no Receiving")
+    return receiving
+
+
+def all_receiving() -> list[Receiving]:
+    return [get_receiving(key) for key in RECEIVING]
+
+
+def receiving_choices() -> list[tuple[str, str]]:
+    """Return choices for model fields. Given as a callable, they stay out of migrations."""
+    return [(receiving.key, receiving.label) for receiving in all_receiving()]

@@ -28,6 +28,7 @@ class Envelope(TypedDict, total=False):
     description: str
     enabled: bool
     metadata: dict[str, object]
+    is_default: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +94,20 @@ def _is_same(old: object, new: str) -> bool:
 
 
 def envelope_problems(envelope: Mapping[str, object], provider: Provider) -> dict[str, list[str]]:
-    """Return what is wrong with name, description, enabled and metadata, by field."""
+    """Return what is wrong with name, description, enabled, is_default and metadata, by field."""
     checks: dict[str, Callable[[object], str]] = {
         "name": lambda value: _text_problem(value, MAX_NAME_LENGTH),
         "description": lambda value: _text_problem(value, MAX_DESCRIPTION_LENGTH, several_lines=True),
-        "enabled": lambda value: "" if isinstance(value, bool) else "Must be true or false.",
+        "enabled": _switch_problem,
+        "is_default": _switch_problem,
         "metadata": lambda value: _metadata_problem(value, provider),
     }
     found = {name: check(envelope[name]) for name, check in checks.items() if name in envelope}
     return {name: [problem] for name, problem in found.items() if problem}
+
+
+def _switch_problem(value: object) -> str:
+    return "" if isinstance(value, bool) else "Must be true or false."
 
 
 def _text_problem(value: object, max_length: int, *, several_lines: bool = False) -> str:

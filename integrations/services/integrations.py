@@ -3,8 +3,9 @@
 Every function reads the row again under a lock, so concurrent edits follow one another and none is lost; what the
 caller's instance holds is not looked at. A change counts up `version` and writes one activity entry with the names
 of the changed fields; an edit that changes nothing writes nothing. Raises InvalidInputError for wrong values,
-NotFoundError when tenant or integration are gone, ConflictError, and EncryptionError when a stored secret that is
-needed for the comparison cannot be opened in this process.
+NotFoundError when tenant or integration are gone (or the latter is somebody else's by now), ConflictError,
+PreconditionFailedError when `expected_version` is given and no longer the stored one, and EncryptionError when a stored
+secret that is needed for the comparison cannot be opened in this process.
 """
 
 from __future__ import annotations
@@ -20,26 +21,38 @@ from integrations.activity.actor import Actor
 from integrations.activity.recording import record_activity
 from integrations.encryption.errors import KeyNotAtHandError, UnreadableSecretError
 from integrations.encryption.secret import Secret
-from integrations.errors import ConflictError, InvalidInputError, NotFoundError
+from integrations.errors import ConflictError, InvalidInputError, NotFoundError, PreconditionFailedError
 from integrations.isolation.scope import tenant_scope
-from integrations.models import Health, Integration, Tenant
+from integrations.models import Health, Integration, Membership, Tenant
 from integrations.providers.base import Provider
 from integrations.providers.registry import SHARED_SLOTS, UnknownProviderError, get_provider, providers_of_slot
+from integrations.services.integration_defaults import ONE_DEFAULT, set_default
 from integrations.services.integration_values import Envelope, Merged, envelope_problems, merge
 
-_ONE_DEFAULT: Final = "integration_one_default"
+_TRIES: Final = 3
 
 
 def create_integration(
-    *, actor: Actor, tenant: Tenant, provider: str, values: Mapping[str, object], **envelope: Unpack[Envelope]
+    *,
+    actor: Actor,
+    tenant: Tenant,
+    provider: str,
+    values: Mapping[str, object],
+    owner: Membership | None = None,
+    **envelope: Unpack[Envelope],
 ) -> Integration:
-    """Fill the provider's slot of a tenant, as the tenant's default. Raises ConflictError when it is filled."""
+    """Fill the provider's slot of a tenant, or of one of its members. Raises ConflictError when it is filled.
+
+    `is_default=False` adds one beside the slot's default, of which there may be any number.
+    """
     declared = _provider_named(provider)
     merged = _merged(declared, values, {}, envelope, keep_public=False)
     integration = Integration(
         tenant=tenant,
+        owner=owner,
         provider=declared.key,
         slot=declared.slot,
+        is_default=envelope.get("is_default", True),
         config=merged.config,
         created_by_id=actor.user_id,
         created_by_name=actor.name,
@@ -48,11 +61,11 @@ def create_integration(
     )
     named = _apply_envelope(integration, envelope, declared)
     try:
-        with _work_of(tenant.id):
+        with work_of(tenant.id):
             integration.save(force_insert=True)
             _record(actor, "integration.created", integration, [*named, *merged.changed])
     except IntegrityError as error:
-        if _ONE_DEFAULT not in str(error):
+        if ONE_DEFAULT not in str(error):
             raise
         raise ConflictError(f"The slot {declared.slot} has an integration already: change or replace it.") from error
     return integration
@@ -70,7 +83,6 @@ def replace_integration(
     """Give an integration new public fields, and perhaps another provider of its slot; the row keeps its id.
 
     Secrets of the same provider that are missing or blank are kept; another provider needs all its required ones.
-    Raises ConflictError when `expected_version` is given and no longer the stored one.
     """
     return _update(actor, integration, provider, values, envelope, expected_version, keep_public=False)
 
@@ -84,35 +96,53 @@ def change_integration(
     expected_version: int | None = None,
     **envelope: Unpack[Envelope],
 ) -> Integration:
-    """Change the given fields only. Another `provider` starts without fields, as `replace_integration` does."""
+    """Change the given fields only. Another `provider` starts without fields, as `replace_integration` does.
+
+    `is_default=True` takes the slot from the default that is there.
+    """
     return _update(actor, integration, provider, values, envelope, expected_version, keep_public=True)
 
 
 def put_integration(
-    *, actor: Actor, tenant: Tenant, provider: str, values: Mapping[str, object], **envelope: Unpack[Envelope]
+    *,
+    actor: Actor,
+    tenant: Tenant,
+    provider: str,
+    values: Mapping[str, object],
+    expected_version: int | None = None,
+    **envelope: Unpack[Envelope],
 ) -> tuple[Integration, bool]:
     """Create or replace the tenant's default in the provider's slot; also tells whether it was created. Idempotent."""
     slot = _provider_named(provider).slot
-    for _ in range(3):  # somebody else may fill or empty the slot between the look and the deed
+    for _ in range(_TRIES):  # somebody else may fill or empty the slot between the look and the deed
         with tenant_scope(tenant):
             existing = Integration.objects.filter(tenant=tenant, owner=None, slot=slot, is_default=True).first()
+        if existing is None and expected_version is not None:
+            raise PreconditionFailedError("The slot is empty: somebody deleted what was in it.")
         try:
             if existing is None:
                 made = create_integration(actor=actor, tenant=tenant, provider=provider, values=values, **envelope)
                 return made, True
-            return (
-                replace_integration(actor=actor, integration=existing, provider=provider, values=values, **envelope),
-                False,
+            replaced = replace_integration(
+                actor=actor,
+                integration=existing,
+                provider=provider,
+                values=values,
+                expected_version=expected_version,
+                **envelope,
             )
+            return replaced, False
+        except PreconditionFailedError:
+            raise
         except (ConflictError, NotFoundError):
             continue
     raise ConflictError(f"The slot {slot} is being changed by somebody else: try again.")
 
 
-def delete_integration(*, actor: Actor, integration: Integration) -> None:
-    """Delete an integration with its secrets. Webhooks that used it stay. Raises NotFoundError when it is gone."""
-    with _work_of(integration.tenant_id):
-        current = _locked(integration)
+def delete_integration(*, actor: Actor, integration: Integration, expected_version: int | None = None) -> None:
+    """Delete an integration with its secrets. Webhooks that used it stay; a slot whose default it was is empty."""
+    with work_of(integration.tenant_id):
+        current = _locked(integration, expected_version)
         _record(actor, "integration.deleted", current, [])
         current.delete()
 
@@ -147,45 +177,63 @@ def _update(
     *,
     keep_public: bool,
 ) -> Integration:
-    with _work_of(integration.tenant_id):
-        current = _locked(integration)
-        if expected_version is not None and current.version != expected_version:
-            raise ConflictError(f"{current.updated_by_name or 'Somebody'} changed it in the meantime: load it again.")
-        before = current.provider
-        declared = _provider_named(provider or before)
-        if declared.slot != current.slot:
-            raise InvalidInputError({"provider": [f"{declared.label} does not belong to the slot {current.slot}."]})
-        switched = declared.key != before
-        stored = {} if switched else current.config
-        merged = _merged(declared, values, stored, envelope, keep_public=keep_public)
-        old_label = next((other.label for other in providers_of_slot(current.slot) if other.key == before), before)
-        changed = _apply_envelope(current, envelope, declared, was_called=old_label)
-        if switched or merged.changed:
-            current.config = merged.config
-            current.health = _health_after(current, merged)
-            changed += merged.changed
-        if switched:
-            current.provider = declared.key
-        elif not changed:
-            return current
-        current.version += 1
-        current.updated_by_id = actor.user_id
-        current.updated_by_name = actor.name
-        current.save()
-        verb = "integration.provider_switched" if switched else "integration.updated"
-        _record(actor, verb, current, changed, f"from {before} to {declared.key}" if switched else "")
+    for _ in range(_TRIES):  # two may become their slot's default at the same moment
+        try:
+            with work_of(integration.tenant_id):
+                current = _locked(integration, expected_version)
+                return _edited(actor, current, provider, values, envelope, keep_public=keep_public)
+        except IntegrityError as error:
+            if ONE_DEFAULT not in str(error):
+                raise
+    raise ConflictError("The slot's default is being changed by somebody else: try again.")
+
+
+def _edited(
+    actor: Actor,
+    current: Integration,
+    provider: str | None,
+    values: Mapping[str, object],
+    envelope: Envelope,
+    *,
+    keep_public: bool,
+) -> Integration:
+    before = current.provider
+    declared = _provider_named(provider or before)
+    if declared.slot != current.slot:
+        raise InvalidInputError({"provider": [f"{declared.label} does not belong to the slot {current.slot}."]})
+    switched = declared.key != before
+    stored = {} if switched else current.config
+    merged = _merged(declared, values, stored, envelope, keep_public=keep_public)
+    old_label = next((other.label for other in providers_of_slot(current.slot) if other.key == before), before)
+    changed = _apply_envelope(current, envelope, declared, was_called=old_label)
+    changed += set_default(actor=actor, integration=current, wanted=envelope.get("is_default"))
+    if switched or merged.changed:
+        current.config = merged.config
+        current.health = _health_after(current, merged)
+        changed += merged.changed
+    if switched:
+        current.provider = declared.key
+    elif not changed:
         return current
+    current.version += 1
+    current.updated_by_id = actor.user_id
+    current.updated_by_name = actor.name
+    current.save()
+    verb = "integration.provider_switched" if switched else "integration.updated"
+    _record(actor, verb, current, changed, f"from {before} to {declared.key}" if switched else "")
+    return current
 
 
 @contextmanager
-def _work_of(tenant_id: UUID) -> Iterator[None]:
+def work_of(tenant_id: UUID) -> Iterator[None]:
     """Open the tenant's scope. A tenant that was deleted, perhaps just now, has no keys: it is not there any more."""
     try:
         with tenant_scope(tenant_id):
             _require_tenant(tenant_id)
             yield
     except KeyNotAtHandError:
-        _require_tenant(tenant_id)
+        with tenant_scope(tenant_id):
+            _require_tenant(tenant_id)
         raise
 
 
@@ -194,11 +242,17 @@ def _require_tenant(tenant_id: UUID) -> None:
         raise NotFoundError("There is no such tenant.")
 
 
-def _locked(integration: Integration) -> Integration:
+def _locked(integration: Integration, expected_version: int | None) -> Integration:
+    """Lock the row as it is stored; of another owner, it is not the one that the caller was let see."""
+    same = Integration.objects.filter(tenant_id=integration.tenant_id, owner_id=integration.owner_id)
     try:
-        return Integration.objects.select_for_update().get(tenant_id=integration.tenant_id, id=integration.id)
+        current = same.select_for_update().get(id=integration.id)
     except Integration.DoesNotExist:
         raise NotFoundError("The integration does not exist any more.") from None
+    if expected_version is not None and current.version != expected_version:
+        who = current.updated_by_name or "Somebody"
+        raise PreconditionFailedError(f"{who} changed it in the meantime: load it again.")
+    return current
 
 
 def _provider_named(key: str) -> Provider:

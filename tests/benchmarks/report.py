@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-LIBRARIES: Final = ("aiohttp", "uvloop", "celery", "django", "psycopg", "requests", "gunicorn")
+LIBRARIES: Final = ("aiohttp", "httptools", "uvloop", "celery", "django", "psycopg", "requests", "gunicorn")
 BEGIN, END = "<!-- results: written by make bench -->", "<!-- end of results -->"
 _HEADINGS = ("what", "figure", "× bare loop", "× one task per call", "bar", "held")
 

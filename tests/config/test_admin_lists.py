@@ -16,7 +16,8 @@ from django.urls import reverse
 from analytics.models import WebhookCall
 from integrations.activity.actor import Actor
 from integrations.activity.recording import record_activity
-from integrations.models import ActivityLog, Integration, Membership, Role, Tenant, User
+from integrations.models import ActivityLog, APIKey, Integration, Membership, Role, Tenant, User
+from integrations.services.api_keys import create_api_key
 from integrations.services.integrations import create_integration
 from integrations.services.memberships import add_member
 from integrations.services.tenants import create_tenant
@@ -51,12 +52,17 @@ def _call(number: int) -> WebhookCall:
     return WebhookCall.objects.get(id=recorded.id)
 
 
+def _api_key(number: int) -> APIKey:
+    return create_api_key(actor=ACTOR, tenant=_tenant(number), access=None, name=f"Key {number}", scopes=["*"]).key
+
+
 # One row of each model that the admin lists.
 ROWS: dict[type[Model], Callable[[int], Any]] = {
     Tenant: _tenant,
     User: _user,
     Membership: lambda number: add_member(actor=ACTOR, tenant=_tenant(number), user=_user(number), role=Role.MEMBER),
     Integration: _integration,
+    APIKey: _api_key,
     ActivityLog: lambda number: record_activity(
         actor=ACTOR, verb="test.done", tenant_id=_tenant(number).id, object_kind="test", object_name=str(number)
     ),

@@ -14,6 +14,7 @@ import manage
 from analytics.models import HourlyRollup, WebhookCall
 from integrations.activity.actor import Actor
 from integrations.models import ActivityLog, Integration, Membership, Role, Tenant, User
+from integrations.platform_roles import PlatformRole, role_of
 from integrations.services.memberships import add_member
 from tests.analytics.calls import call, record
 from webhooks.models import Delivery, Due, Engine, Event, Webhook
@@ -124,7 +125,7 @@ def test_ensure_admin_prints_a_made_password_once(db: None, monkeypatch: pytest.
     password = printed.rpartition(": ")[2].strip()
     admin = User.objects.get()
     assert admin.check_password(password)
-    assert admin.is_platform_admin
+    assert (admin.platform_role, role_of(admin)) == ("owner", PlatformRole.OWNER)
     assert password not in run("ensure_admin")
     assert User.objects.count() == 1
 

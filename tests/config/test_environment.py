@@ -20,6 +20,7 @@ PRODUCTION = {
     "APP_URL": "https://signalbox.example.com",
     "SECRET_KEY": "s" * 60,
     "ENCRYPTION_KEY": KEY,
+    "API_KEY_PEPPER": "2d" * 32,
     "DATABASE_URL": "postgresql://signalbox:pw@db.example.com/signalbox",
     "REDIS_URL": "redis://redis.example.com:6379/0",
 }
@@ -143,6 +144,20 @@ def test_older_names_of_the_keys_are_read() -> None:
     assert found == {"CONFIGURATION_PROBLEMS": [], "SECRET_KEY": "t" * 60, "ENCRYPTION_KEY": KEY}
 
 
+def test_without_a_pepper_nothing_starts() -> None:
+    environment = {name: value for name, value in PRODUCTION.items() if name != "API_KEY_PEPPER"}
+    assert settings_in(environment)["CONFIGURATION_PROBLEMS"] == [
+        "API_KEY_PEPPER is not set: `manage.py generate_api_key_pepper` prints a new one."
+    ]
+
+
+def test_malformed_pepper_is_a_problem_that_does_not_show_it() -> None:
+    said = ["API_KEY_PEPPER and each of API_KEY_PEPPER_PREVIOUS must be 64 hexadecimal characters (32 bytes)."]
+    assert settings_in(PRODUCTION | {"API_KEY_PEPPER": "short"})["CONFIGURATION_PROBLEMS"] == said
+    previous = {"API_KEY_PEPPER_PREVIOUS": f"{KEY},short"}
+    assert settings_in(PRODUCTION | previous)["CONFIGURATION_PROBLEMS"] == said
+
+
 def test_mounted_secrets_are_read_by_the_settings(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY + "\n")
     environment = {name: value for name, value in PRODUCTION.items() if name != "ENCRYPTION_KEY"}
@@ -151,7 +166,7 @@ def test_mounted_secrets_are_read_by_the_settings(tmp_path: Path) -> None:
 
 
 def test_process_ends_with_a_sentence_per_problem_when_the_environment_is_wrong(tmp_path: Path) -> None:
-    environment = {"ENVIRONMENT": "production", "APP_URL": "https://signalbox.example.com", "SECRET_KEY": "s" * 60}
+    environment = {name: PRODUCTION[name] for name in ("ENVIRONMENT", "APP_URL", "SECRET_KEY", "API_KEY_PEPPER")}
     for command in (
         ["-m", "config.startup"],
         ["-m", "gunicorn", "--config", "config/gunicorn_conf.py", "--bind", "127.0.0.1:0"],

@@ -31,7 +31,7 @@ ROOMS = ("config", "integrations", "webhooks", "analytics", "templates")
 START_SECONDS = 120
 STOP_SECONDS = 30
 # What this run's own environment must not bring in.
-UNSET = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEY", "PYTEST_XDIST_WORKER")
+UNSET = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEY", "API_KEY_PEPPER", "PYTEST_XDIST_WORKER")
 
 
 class Run:
@@ -263,14 +263,15 @@ def test_production_without_servers_is_refused(folder: Path, start: Callable[...
 def test_keys_are_made_once_with_mode_0600(tmp_path: Path) -> None:
     make_keys_once(tmp_path, Environment({}))
     keys = {path.name: path.read_text() for path in tmp_path.iterdir()}
-    assert keys.keys() == {"secret_key", "encryption_key"}
-    assert re.fullmatch(r"[0-9a-f]{64}\n", keys["encryption_key"])
-    assert keys["secret_key"] != keys["encryption_key"]
+    assert keys.keys() == {"secret_key", "encryption_key", "api_key_pepper"}
+    assert all(re.fullmatch(r"[0-9a-f]{64}\n", key) for key in keys.values())
+    assert len(set(keys.values())) == 3
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
     make_keys_once(tmp_path, Environment({}))
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == keys
 
 
 def test_keys_that_the_environment_gives_are_not_made(tmp_path: Path) -> None:
-    make_keys_once(tmp_path, Environment({"SESSION_SECRET": "s" * 60, "ENCRYPTION_KEY": "0f" * 32}))
+    keys = {"SESSION_SECRET": "s" * 60, "ENCRYPTION_KEY": "0f" * 32}
+    make_keys_once(tmp_path, Environment({**keys, "API_KEY_PEPPER": "1e" * 32}))
     assert list(tmp_path.iterdir()) == []

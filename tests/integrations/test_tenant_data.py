@@ -1,13 +1,30 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.utils import timezone
 
 from integrations import tenant_data
 from integrations.authentication.tokens import issue_tokens
-from integrations.models import ActivityLog, DataKey, Membership, RefreshSession, Tenant, User
+from integrations.models import (
+    ActivityLog,
+    APIKey,
+    APIKeyUsage,
+    DataKey,
+    IdempotencyAnswer,
+    Membership,
+    RefreshSession,
+    Tenant,
+    User,
+)
+from integrations.services.idempotency import claim
 from integrations.tenant_data import owner
 from integrations.tenant_data_owners import tenant_data_owners
+
+# Tables of which these tests have no rows.
+EMPTY = [
+    "integrations_idempotencyanswer",
+    "integrations_invitation",
+]
 
 
 @pytest.fixture
@@ -16,6 +33,8 @@ def populated(tenant: Tenant, other_tenant: Tenant) -> None:
         user = User.objects.create_user(f"member{number}")
         issue_tokens(user=user)
         Membership.objects.create(tenant=of, user=user)
+        key = APIKey.objects.create(tenant=of, name="x", key_prefix=f"sb_live_{number}", scopes=["*"])
+        APIKeyUsage.objects.create(tenant_id=of.id, api_key_id=key.id, hour=timezone.now())
 
 
 def test_counts_and_deletes_one_tenants_rows(
@@ -23,6 +42,9 @@ def test_counts_and_deletes_one_tenants_rows(
 ) -> None:
     monkeypatch.setattr(tenant_data, "BATCH", 1)
     expected = {
+        **dict.fromkeys(EMPTY, 0),
+        "integrations_apikeyusage": 2,
+        "integrations_apikey": 2,
         "integrations_integration": 0,
         "integrations_membership": 2,
         "integrations_activitylog": 1,
@@ -44,10 +66,12 @@ def test_counts_and_deletes_one_tenants_rows(
 def test_deletes_everything_but_the_platform_and_its_people(
     populated: None, platform_admin: User, tenant: Tenant
 ) -> None:
-    helper = User.objects.create_user("helper", is_staff=True)
-    helper.user_permissions.add(Permission.objects.get(codename="administer_platform"))
+    User.objects.create_user("helper", platform_role="auditor")
     issue_tokens(user=platform_admin)
     expected = {
+        **dict.fromkeys(EMPTY, 0),
+        "integrations_apikeyusage": 3,
+        "integrations_apikey": 3,
         "integrations_integration": 0,
         "integrations_membership": 3,
         "integrations_activitylog": 2,
@@ -95,3 +119,12 @@ def test_every_table_of_a_tenant_has_an_owner(db: None) -> None:
     }
 
     assert of_tenants <= owned
+
+
+def test_forgets_a_tenants_idempotency_keys_and_keeps_the_platforms_own(tenant: Tenant, other_tenant: Tenant) -> None:
+    for tenant_id in (tenant.id, other_tenant.id, None):
+        claim(tenant_id=tenant_id, audience="platform", key="k", fingerprint="f")
+
+    assert owner.delete(tenant.id)["integrations_idempotencyanswer"] == 1
+    assert owner.delete(None)["integrations_idempotencyanswer"] == 1
+    assert IdempotencyAnswer.objects.get().tenant_id is None

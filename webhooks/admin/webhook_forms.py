@@ -1,7 +1,8 @@
-"""The webhook's form: secrets write-only, custom headers and event types one a line."""
+"""The webhook's forms: secrets write-only, custom headers and event types one a line."""
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar, cast
 
 from django import forms
@@ -136,3 +137,20 @@ def _masked(stored: Secret | None) -> str:
         return stored.masked()
     except EncryptionError:
         return "(cannot be read: enter it again)"
+
+
+class TestForm(forms.Form):
+    """The payload of a test."""
+
+    payload = forms.CharField(
+        label="Payload (JSON object)", widget=forms.Textarea(attrs={"rows": 8, "cols": 80, "spellcheck": "false"})
+    )
+
+    def clean_payload(self) -> dict[str, Any]:
+        try:
+            payload = json.loads(self.cleaned_data["payload"])
+        except (ValueError, RecursionError) as error:
+            raise forms.ValidationError(f"This is no valid JSON: {error}") from error
+        if not isinstance(payload, dict):
+            raise forms.ValidationError("The payload must be a JSON object, in braces.")
+        return payload

@@ -6,7 +6,6 @@ import json
 from typing import Any
 from uuid import UUID
 
-from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -24,7 +23,7 @@ from integrations.admin.service_admin import ServiceModelAdmin
 from integrations.encryption.errors import EncryptionError
 from integrations.errors import ServiceError
 from integrations.models import Tenant
-from webhooks.admin.webhook_forms import WebhookForm
+from webhooks.admin.webhook_forms import TestForm, WebhookForm
 from webhooks.breaker import BreakerState, Health
 from webhooks.models import Webhook
 from webhooks.queries import health_of
@@ -37,22 +36,21 @@ from webhooks.target_url import DerivedUrls, target_url
 
 SAMPLE_PAYLOAD = {"test": True, "source": "signalbox"}
 
-
-class TestForm(forms.Form):
-    """The payload of a test."""
-
-    payload = forms.CharField(
-        label="Payload (JSON object)", widget=forms.Textarea(attrs={"rows": 8, "cols": 80, "spellcheck": "false"})
-    )
-
-    def clean_payload(self) -> dict[str, Any]:
-        try:
-            payload = json.loads(self.cleaned_data["payload"])
-        except (ValueError, RecursionError) as error:
-            raise forms.ValidationError(f"This is no valid JSON: {error}") from error
-        if not isinstance(payload, dict):
-            raise forms.ValidationError("The payload must be a JSON object, in braces.")
-        return payload
+HEALTH: Any = ("Health", {"fields": ["breaker", "failing_since"]})
+RETRIES: Any = (
+    "Retries and limits",
+    {
+        "fields": [
+            "retry_schedule",
+            "max_retries",
+            "retry_client_errors",
+            "timeout_ms",
+            "max_concurrency",
+            "rate_limit_per_minute",
+        ]
+    },
+)
+HISTORY: Any = ("History", {"fields": ["disabled_reason", "disabled_at", "version", "created", "updated_at"]})
 
 
 @admin.register(Webhook)
@@ -80,31 +78,32 @@ class WebhookAdmin(ServiceModelAdmin):
     # --- The form ----------------------------------------------------------------------------------------------
 
     def get_fieldsets(self, request: HttpRequest, obj: Webhook | None = None) -> list[Any]:
+        if obj and not self.has_change_permission(request, obj):
+            return self._fieldsets_without_secrets()
         address = ["sends_to"] if obj else []
         sections: list[Any] = [
             (None, {"fields": ["tenant", "workflow_name", "description", "is_active"]}),
             ("Address", {"fields": ["url", *address, "integration"] if obj else ["url"]}),
             ("Events", {"fields": ["event_types", "payload_format"]}),
             ("Authentication", {"fields": ["auth_token", "headers", "signature_scheme"]}),
-            (
-                "Retries and limits",
-                {
-                    "fields": [
-                        "retry_schedule",
-                        "max_retries",
-                        "retry_client_errors",
-                        "timeout_ms",
-                        "max_concurrency",
-                        "rate_limit_per_minute",
-                    ]
-                },
-            ),
+            RETRIES,
         ]
         if obj:
-            history = ["disabled_reason", "disabled_at", "version", "created", "updated_at"]
-            sections.insert(1, ("Health", {"fields": ["breaker", "failing_since"]}))
-            sections.append(("History", {"fields": history}))
+            sections.insert(1, HEALTH)
+            sections.append(HISTORY)
         return sections
+
+    def _fieldsets_without_secrets(self) -> list[Any]:
+        """Return what auditors see: of what is encrypted, whether there is anything."""
+        return [
+            (None, {"fields": ["tenant", "workflow_name", "description", "is_active"]}),
+            HEALTH,
+            ("Address", {"fields": ["host", "integration"]}),
+            ("Events", {"fields": ["event_types", "payload_format"]}),
+            ("Authentication", {"fields": ["stored_secrets", "signature_scheme"]}),
+            RETRIES,
+            HISTORY,
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Webhook | None = None) -> tuple[str, ...]:
         if obj is None:
@@ -138,15 +137,16 @@ class WebhookAdmin(ServiceModelAdmin):
     # --- Pages of its own --------------------------------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:
-        site = self.admin_site
         return [
-            path("derived-url/", site.admin_view(self.derived_url_view), name="webhooks_webhook_derived_url"),
-            path("<uuid:object_id>/test/", site.admin_view(self.test_view), name="webhooks_webhook_test"),
-            path("<uuid:object_id>/secret/", site.admin_view(self.secret_view), name="webhooks_webhook_secret"),
-            path("<uuid:object_id>/secret/rotate/", site.admin_view(self.rotate_view), name="webhooks_webhook_rotate"),
+            path("derived-url/", self.changing_page(self.derived_url_view), name="webhooks_webhook_derived_url"),
+            path("<uuid:object_id>/test/", self.changing_page(self.test_view), name="webhooks_webhook_test"),
+            path("<uuid:object_id>/secret/", self.changing_page(self.secret_view), name="webhooks_webhook_secret"),
+            path(
+                "<uuid:object_id>/secret/rotate/", self.changing_page(self.rotate_view), name="webhooks_webhook_rotate"
+            ),
             path(
                 "<uuid:object_id>/breaker/reset/",
-                site.admin_view(self.breaker_reset_view),
+                self.changing_page(self.breaker_reset_view),
                 name="webhooks_webhook_breaker_reset",
             ),
             *super().get_urls(),
@@ -211,11 +211,11 @@ class WebhookAdmin(ServiceModelAdmin):
 
     # --- Actions -----------------------------------------------------------------------------------------------
 
-    @admin.action(description="Enable selected webhooks")
+    @admin.action(description="Enable selected webhooks", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: Any) -> None:
         self._set_active(request, queryset, is_active=True)
 
-    @admin.action(description="Disable selected webhooks")
+    @admin.action(description="Disable selected webhooks", permissions=["change"])
     def disable(self, request: HttpRequest, queryset: Any) -> None:
         self._set_active(request, queryset, is_active=False)
 
@@ -285,6 +285,14 @@ class WebhookAdmin(ServiceModelAdmin):
             return error.detail
         except EncryptionError:
             return "The stored address cannot be read: enter it again."
+
+    @admin.display(description="Stored secrets", empty_value="–")
+    def stored_secrets(self, webhook: Webhook) -> str | None:
+        """Name what is stored encrypted, for those who may not see it."""
+        named = [("bearer token", webhook.auth_token), ("URL", webhook.url)]
+        return ", ".join(
+            [name for name, value in named if value is not None] + [f"header {name}" for name in webhook.headers]
+        )
 
     @admin.display(description="Created")
     def created(self, webhook: Webhook) -> str:

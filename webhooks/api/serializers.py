@@ -105,7 +105,7 @@ class WebhookChangeSerializer(WebhookWriteSerializer):
 
 
 class WebhookSerializer(serializers.ModelSerializer[Webhook]):
-    """A webhook as it is answered. The context holds `derived`, the tenant's `DerivedUrls`."""
+    """A webhook as it is answered. The context holds `derived`, the tenant's `DerivedUrls`, and `hide_secrets`."""
 
     url = serializers.CharField(allow_null=True, help_text="Where deliveries go; null while it cannot be derived.")
     url_derived = serializers.BooleanField(help_text="Whether the url follows from the integration's base_url.")
@@ -166,7 +166,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
         read_only_fields = fields
 
     def to_representation(self, webhook: Webhook) -> dict[str, Any]:
-        seen = shown(webhook, self.context["derived"])
+        seen = shown(webhook, self.context["derived"], hide_secrets=self.context.get("hide_secrets", False))
         stats = getattr(webhook, "stats", None)
         health = health_of(webhook)
         now = timezone.now()
@@ -205,7 +205,7 @@ _HELP_ON_PUBLIC_KEY: Final = "`whpk_…`, by which receivers verify ed25519 sign
 
 
 class SigningSecretSerializer(serializers.Serializer):
-    signing_secret = serializers.CharField(help_text=_HELP_ON_SECRET)
+    signing_secret = serializers.CharField(allow_null=True, help_text=_HELP_ON_SECRET)
     public_key = serializers.CharField(allow_null=True, help_text=_HELP_ON_PUBLIC_KEY)
     previous_secret_expires_at = serializers.DateTimeField(
         allow_null=True, help_text="Until when the secret before it signs as well; null when no rotation is under way."
@@ -215,7 +215,7 @@ class SigningSecretSerializer(serializers.Serializer):
 class WebhookCreatedSerializer(WebhookSerializer):
     """A new webhook, with the secret that is answered here and at its own address, nowhere else."""
 
-    signing_secret = serializers.CharField(help_text=_HELP_ON_SECRET)
+    signing_secret = serializers.CharField(allow_null=True, help_text=_HELP_ON_SECRET)
     public_key = serializers.CharField(allow_null=True, help_text=_HELP_ON_PUBLIC_KEY)
 
     class Meta(WebhookSerializer.Meta):

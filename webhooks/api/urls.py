@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from django.urls import path
+
 from integrations.api.audience import tenant_paths
 from webhooks.api.calls import BroadcastView, WebhookCallView
+from webhooks.api.deliveries import DeliveryCancel, DeliveryDetail, DeliveryList, DeliveryRetry
 from webhooks.api.events import EventBatchView, EventsView
+from webhooks.api.inbound import InboundView
+from webhooks.api.receivers import ReceiverDetail, ReceiverList, ReceiverRotation
+from webhooks.api.recoveries import RecoveryDetail, RecoveryList, RecoveryStop, WebhookRecover
 from webhooks.api.webhooks import (
     WebhookBreakerReset,
     WebhookDetail,
@@ -23,6 +29,18 @@ urlpatterns = [
     *tenant_paths("webhooks/<str:webhook>/breaker/reset", WebhookBreakerReset),
     *tenant_paths("webhooks/<str:webhook>/test", WebhookTest),
     *tenant_paths("webhooks/<str:webhook>/call", WebhookCallView),
+    *tenant_paths("webhooks/<str:webhook>/recover", WebhookRecover),
+    *tenant_paths("deliveries", DeliveryList),
+    *tenant_paths("deliveries/<str:delivery>", DeliveryDetail),
+    *tenant_paths("deliveries/<str:delivery>/retry", DeliveryRetry),
+    *tenant_paths("deliveries/<str:delivery>/cancel", DeliveryCancel),
+    *tenant_paths("recoveries", RecoveryList),
+    *tenant_paths("recoveries/<str:recovery>", RecoveryDetail),
+    *tenant_paths("recoveries/<str:recovery>/stop", RecoveryStop),
+    *tenant_paths("receivers", ReceiverList),
+    *tenant_paths("receivers/<str:receiver>", ReceiverDetail),
+    *tenant_paths("receivers/<str:receiver>/secret/rotate", ReceiverRotation),
+    path("webhooks/in/<str:receiver>", InboundView.as_view()),
     *tenant_paths("events", EventsView),
     *tenant_paths("events/batch", EventBatchView),
 ]

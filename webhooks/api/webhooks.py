@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import generics, status
@@ -15,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from integrations.api.preconditions import expected_version
 from integrations.api.tenancy import TenantMixin
 from integrations.isolation.scope import tenant_scope
 from integrations.scopes import Scope
@@ -46,6 +48,7 @@ from webhooks.queries import get_webhook, webhooks_of
 from webhooks.services.breaker import reset_breaker
 from webhooks.services.calls import test_webhook
 from webhooks.services.signing_secrets import ReadSecret, read_signing_secret, rotate_signing_secret
+from webhooks.services.waiting import wait_for
 from webhooks.services.webhooks import create_webhook, delete_webhook, replace_webhook, update_webhook
 from webhooks.signing import public_key_of
 from webhooks.target_url import DerivedUrls
@@ -57,6 +60,8 @@ _NEVER_STORED = {"Cache-Control": "no-store"}
 class WebhookTenantMixin(TenantMixin):
     """What the views of webhooks share: finding the one that the path names, and showing it."""
 
+    versioned = True
+
     def webhook(self) -> Webhook:
         """Return the webhook of the path; NotFoundError (404) where there is none."""
         return get_webhook(self.tenant, self.kwargs["webhook"])
@@ -65,7 +70,8 @@ class WebhookTenantMixin(TenantMixin):
         """Return the answer for a webhook as it is stored now, with its totals."""
         with tenant_scope(self.tenant):
             stored = get_webhook(self.tenant, str(webhook.id))
-            return dict(WebhookSerializer(stored, context={"derived": DerivedUrls(self.tenant)}).data)
+            context = {"derived": DerivedUrls(self.tenant), "hide_secrets": self.hide_secrets}
+            return dict(WebhookSerializer(stored, context=context).data)
 
 
 @extend_schema(tags=["webhooks"])
@@ -88,8 +94,10 @@ class WebhookList(WebhookTenantMixin, generics.ListAPIView[Webhook]):
         return webhooks_of(self.tenant.id) if hasattr(self, "tenant") else self.queryset
 
     def get_serializer_context(self) -> dict[str, Any]:
-        derived = DerivedUrls(self.tenant) if hasattr(self, "tenant") else None
-        return {**super().get_serializer_context(), "derived": derived}
+        if not hasattr(self, "tenant"):
+            return dict(super().get_serializer_context())
+        shown = {"derived": DerivedUrls(self.tenant), "hide_secrets": self.hide_secrets}
+        return {**super().get_serializer_context(), **shown}
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         with tenant_scope(self.tenant):
@@ -143,10 +151,14 @@ class WebhookDetail(WebhookTenantMixin, APIView):
     )
     def put(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         webhook = self.webhook()
-        values = self._given(webhook, request)
-        return Response(
-            self.shown(replace_webhook(actor=self.actor, tenant=self.tenant, webhook_id=webhook.id, values=values))
+        replaced = replace_webhook(
+            actor=self.actor,
+            tenant=self.tenant,
+            webhook_id=webhook.id,
+            values=self._given(webhook, request),
+            expected_version=expected_version(request),
         )
+        return Response(self.shown(replaced))
 
     @extend_schema(
         operation_id="webhooks_change",
@@ -162,10 +174,14 @@ class WebhookDetail(WebhookTenantMixin, APIView):
     )
     def patch(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         webhook = self.webhook()
-        changes = self._given(webhook, request)
-        return Response(
-            self.shown(update_webhook(actor=self.actor, tenant=self.tenant, webhook_id=webhook.id, changes=changes))
+        changed = update_webhook(
+            actor=self.actor,
+            tenant=self.tenant,
+            webhook_id=webhook.id,
+            changes=self._given(webhook, request),
+            expected_version=expected_version(request),
         )
+        return Response(self.shown(changed))
 
     @extend_schema(
         operation_id="webhooks_delete",
@@ -175,7 +191,12 @@ class WebhookDetail(WebhookTenantMixin, APIView):
         responses={204: None},
     )
     def delete(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        delete_webhook(actor=self.actor, tenant=self.tenant, webhook_id=self.webhook().id)
+        delete_webhook(
+            actor=self.actor,
+            tenant=self.tenant,
+            webhook_id=self.webhook().id,
+            expected_version=expected_version(request),
+        )
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @staticmethod
@@ -189,6 +210,7 @@ class WebhookDetail(WebhookTenantMixin, APIView):
 @extend_schema(tags=["webhooks"], parameters=[_WEBHOOK])
 class WebhookSecret(WebhookTenantMixin, APIView):
     scopes = {"GET": Scope.WEBHOOKS_WRITE}  # who may change the webhook may read what signs for it
+    shows_secrets = True
 
     @extend_schema(
         operation_id="webhooks_secret",
@@ -249,10 +271,14 @@ class WebhookBreakerReset(WebhookTenantMixin, APIView):
         reset_breaker(actor=self.actor, tenant=self.tenant, webhook_id=webhook.id)
         return Response(self.shown(webhook))
 
+    def address_of(self, object_id: str) -> str | None:
+        return self.request.path.removesuffix("/breaker/reset")  # which may name it by its workflow_name
+
 
 @extend_schema(tags=["webhooks"], parameters=[_WEBHOOK])
 class WebhookTest(WebhookTenantMixin, APIView):
     scopes = {"POST": Scope.WEBHOOKS_WRITE}
+    answer_id = "delivery_id"
 
     @extend_schema(
         operation_id="webhooks_test",
@@ -272,3 +298,7 @@ class WebhookTest(WebhookTenantMixin, APIView):
         return Response(
             asdict(result), status=status.HTTP_202_ACCEPTED if result.success is None else status.HTTP_200_OK
         )
+
+    def recalled(self, object_id: str) -> dict[str, Any]:
+        (result,) = wait_for(tenant_id=self.tenant.id, delivery_ids=[UUID(object_id)], seconds=0)
+        return asdict(result)

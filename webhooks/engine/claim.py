@@ -151,8 +151,7 @@ WITH RECURSIVE tenants AS (
 )
 UPDATE webhooks_due AS due SET lease_by = %(engine)s, leased_at = now()
 WHERE due.delivery_id = ANY((SELECT ids FROM chosen)::uuid[])
-RETURNING array_position((SELECT ids FROM chosen), due.delivery_id), due.delivery_id, due.tenant_id, due.target_kind,
-    due.target_id, due.event_id, due.attempt, due.run, due.max_retries, due.timeout_ms, due.retry_schedule
+RETURNING array_position((SELECT ids FROM chosen), due.delivery_id), {", ".join(f"due.{name}" for name in Claimed._fields)}
 """  # noqa: S608  (put together from our own constants)
 
 _GIVE_BACK_UNKNOWN: Final = """
@@ -215,21 +214,7 @@ class Claimer:
         with connection.cursor() as cursor:
             cursor.execute(_CLAIM, parameters)
             found = sorted(cursor.fetchall())
-        claimed = [
-            Claimed(
-                delivery_id=row[1],
-                tenant_id=row[2],
-                target_kind=row[3],
-                target_id=row[4],
-                event_id=row[5],
-                attempt=row[6],
-                run=row[7],
-                max_retries=row[8],
-                timeout_ms=row[9],
-                retry_schedule=row[10],
-            )
-            for row in found
-        ]
+        claimed = [Claimed._make(row[1:]) for row in found]
         for row in claimed:
             self.cursors[row.tenant_id] = row.target_id
             self._tenants_so_far.add(row.tenant_id)

@@ -229,15 +229,25 @@ class Engine:
 
     def _fill(self) -> None:
         """Start requests while there are places."""
-        while (
-            self._lanes.in_flight < limits.MAX_IN_FLIGHT
-            and not self._is_stopping
-            and self._has_sure_leases()
-            and (job := self._lanes.start_next()) is not None
-        ):
-            task = asyncio.create_task(self._deliver(job))
+        while (job := self._next_job()) is not None:
+            task = asyncio.create_task(self._deliver_on(job))
             self._requests[task] = job
             task.add_done_callback(self._requests.pop)
+
+    def _next_job(self) -> Job | None:
+        if self._lanes.in_flight >= limits.MAX_IN_FLIGHT or self._is_stopping or not self._has_sure_leases():
+            return None
+        return self._lanes.start_next()
+
+    async def _deliver_on(self, first: Job) -> None:
+        """Make a delivery, and then others for as long as there are some: a task for each would cost more."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  (`_fill` has made it)
+        job: Job | None = first
+        while job is not None:
+            self._requests[task] = job
+            await self._deliver(job)
+            job = self._next_job()
 
     async def _deliver(self, job: Job) -> None:
         sender = self._senders[job.claimed.target_kind]
@@ -255,7 +265,6 @@ class Engine:
         self._recording.add(outcome)
         if self._lanes.finish(job):
             self._wake.set()
-        self._fill()
 
     # --- Stopping ---------------------------------------------------------------------------------------------
 

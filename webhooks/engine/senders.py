@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from django.conf import settings
@@ -21,8 +21,7 @@ from webhooks.policy import Decision
 OnLostLease = Literal["resend", "park"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A leased row of `due`. `attempt` counts the attempts made before, in this run."""
 
     delivery_id: UUID

@@ -26,8 +26,6 @@ from webhooks.policy import SCHEDULES, Outcome, Rules, decide, parse_retry_after
 from webhooks.services.disabling import disable_by_engine
 from webhooks.signing import sign
 
-USER_AGENT: Final = "Signalbox"
-
 # The ids stand on both sides: only a list of constants lets PostgreSQL leave out the other days' partitions.
 _CONTENTS: Final = """
     SELECT event.id, event.event_type, event.triggered_by, event.metadata, event.created_at, payload.body
@@ -111,15 +109,16 @@ class WebhookSender:
         """POST the payload and judge the answer."""
         assert isinstance(job, WebhookJob)  # noqa: S101  (what `prepare` made)
         started_at = datetime.now(UTC)
-        if job.problem is not None or job.target.url is None:
+        if job.problem is not None or job.target.destination is None:
             problem = job.problem or Problem(ErrorKind.CONFIGURATION, "The webhook has no address.")
             return _failed(job, started_at, problem.kind, problem.message, Timing(), {})
         sent = _request_headers(job, timestamp=int(time.time()))
         shown = {**sent, **job.target.shown_headers}
         try:
             answer = await self._client.post(
-                job.target.url,
-                headers={**sent, **job.target.headers},
+                job.target.destination,
+                headers=sent,
+                ready_headers=job.target.header_lines,
                 body=job.body,
                 timeout=job.timeout_seconds,
             )
@@ -176,31 +175,25 @@ def _body(target: Target, content: Content) -> bytes:
 
 
 def _request_headers(job: WebhookJob, *, timestamp: int) -> dict[str, str]:
-    """Return the headers that hold no credential. (A signature is none: it proves one message.)"""
+    """Return the headers that are this attempt's own. (A signature is no credential: it proves one message.)"""
     message_id = str(job.claimed.delivery_id)
     headers = {
-        "Content-Type": "application/json",
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
         "webhook-signature": sign(
             keys=job.target.signing_keys, message_id=message_id, timestamp=timestamp, body=job.body
         ),
         "X-Signalbox-Event-Id": str(job.claimed.event_id),
-        "X-Signalbox-Workflow": job.target.workflow_name,
         "X-Signalbox-Attempt": str(job.attempt),
     }
     if job.content.event_type:
         headers["X-Signalbox-Event-Type"] = job.content.event_type
-    if not any(name.lower() == "user-agent" for name in job.target.headers):
-        headers["User-Agent"] = USER_AGENT
     return headers
 
 
 def _answered(job: WebhookJob, started_at: datetime, answer: Answer, shown: Mapping[str, str]) -> Attempted:
-    outcome = Outcome(
-        status=answer.status,
-        retry_after=parse_retry_after(answer.headers.get("Retry-After"), now=datetime.now(UTC)),
-    )
+    asked = answer.header("Retry-After")
+    outcome = Outcome(answer.status, retry_after=parse_retry_after(asked, now=datetime.now(UTC)) if asked else None)
     redactor = job.target.redactor
     return _attempted(
         job,
@@ -209,7 +202,7 @@ def _answered(job: WebhookJob, started_at: datetime, answer: Answer, shown: Mapp
         answer.timing,
         shown,
         error_message="" if outcome.is_success else _status_message(answer.status),
-        response_body=redactor.stored_body(answer.body, answer.headers.get("Content-Type", "")),
+        response_body=redactor.stored_body(answer.body, answer.header("Content-Type")),
     )
 
 

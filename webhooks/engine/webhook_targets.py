@@ -11,11 +11,10 @@ from uuid import UUID
 import structlog
 from django.db import DatabaseError, connection
 from django.utils import timezone
-from yarl import URL
 
 from analytics.recording import ErrorKind
-from integrations.egress.errors import DestinationError
-from integrations.egress.urls import check_destination
+from integrations.egress.destination import Destination, header_lines
+from integrations.egress.errors import DestinationError, HeaderError
 from integrations.encryption.errors import KeyNotAtHandError, UnreadableSecretError
 from integrations.encryption.secret import Secret
 from webhooks.engine.redaction import HIDDEN, Redactor
@@ -31,6 +30,7 @@ logger = structlog.get_logger(__name__)
 # from, and of the operator's allowed networks, after this time.
 KEPT_SECONDS: Final = 5.0
 MAX_KEPT: Final = 10_000
+USER_AGENT: Final = "Signalbox"
 
 # Totals and runtime belong to a webhook from its first delivery on; recording only ever updates them. What the claim of
 # that delivery took from a full bucket was all that was in it.
@@ -57,7 +57,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A webhook, ready to send to. `headers` hold its credentials, `shown_headers` the same without them."""
+    """A webhook, ready to send to.
+
+    `header_lines` are what is the same in each of its requests, credentials too, as it is sent; `shown_headers` the
+    same without credentials.
+    """
 
     workflow_name: str
     places: int
@@ -66,9 +70,9 @@ class Target:
     max_retries: int | None
     retry_client_errors: bool
     is_enveloped: bool
-    url: URL | None = None
+    destination: Destination | None = None
     signing_keys: tuple[SigningKey, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    header_lines: bytes = field(default=b"", repr=False)
     shown_headers: Mapping[str, str] = field(default_factory=dict)
     redactor: Redactor = field(default_factory=lambda: Redactor((), url=""))
     problem: Problem | None = None
@@ -172,6 +176,8 @@ def _target(webhook: Webhook) -> Target:
         return _broken(known, ErrorKind.CONFIGURATION, error.detail)
     except DestinationError as error:
         return _broken(known, ErrorKind.REFUSED, error.reason)
+    except HeaderError:
+        return _broken(known, ErrorKind.CONFIGURATION, "A header of this webhook cannot be sent: enter it again.")
     except ValueError:
         return _broken(
             known, ErrorKind.CONFIGURATION, "The signing secret of this webhook is no valid one: replace it."
@@ -179,13 +185,14 @@ def _target(webhook: Webhook) -> Target:
 
 
 def _with_secrets(known: Target, webhook: Webhook) -> Target:
-    url = check_destination(target_url(webhook))
+    destination = Destination.checked(target_url(webhook))
     signing_secrets = [secret.reveal() for secret in webhook.signing_secrets(timezone.now())]
     own = {name: value.reveal() if isinstance(value, Secret) else str(value) for name, value in webhook.headers.items()}
     secrets = [*signing_secrets, *own.values()]
     if webhook.previous_signing_secret is not None:
         secrets.append(webhook.previous_signing_secret.reveal())  # a receiver may echo it longer than it signs
-    headers, shown = dict(own), dict.fromkeys(own, HIDDEN)
+    common = _common_headers(webhook, own)
+    headers, shown = {**common, **own}, {**common, **dict.fromkeys(own, HIDDEN)}
     if webhook.auth_token is not None:
         token = webhook.auth_token.reveal()
         secrets.append(token)
@@ -193,12 +200,19 @@ def _with_secrets(known: Target, webhook: Webhook) -> Target:
         shown["Authorization"] = f"Bearer {HIDDEN}"
     return replace(
         known,
-        url=URL(url),
+        destination=destination,
         signing_keys=tuple(signing_key(secret) for secret in signing_secrets),
-        headers=headers,
+        header_lines=header_lines(headers),
         shown_headers=shown,
-        redactor=Redactor(secrets, url=url),
+        redactor=Redactor(secrets, url=destination.url),
     )
+
+
+def _common_headers(webhook: Webhook, own: Collection[str]) -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "X-Signalbox-Workflow": webhook.workflow_name}
+    if not any(name.lower() == "user-agent" for name in own):
+        headers["User-Agent"] = USER_AGENT
+    return headers
 
 
 def _broken(known: Target, kind: ErrorKind, message: str) -> Target:

@@ -1,5 +1,15 @@
+from webhooks.models.backlog import BEFORE_ALL, BEHIND_ALL, BacklogKind, BacklogMove
 from webhooks.models.delivery import Delivery, DeliveryState, Due, Engine, IdempotencyKey, TargetKind
 from webhooks.models.event import Event, Payload
+from webhooks.models.receiver import (
+    InboundKey,
+    InboundOutcome,
+    InboundRequest,
+    InboundState,
+    Receiver,
+    ReceiverCount,
+)
+from webhooks.models.recovery import Recovery, RecoveryState
 from webhooks.models.webhook import (
     DisabledReason,
     PayloadFormat,
@@ -12,6 +22,10 @@ from webhooks.models.webhook import (
 )
 
 __all__ = [
+    "BEFORE_ALL",
+    "BEHIND_ALL",
+    "BacklogKind",
+    "BacklogMove",
     "Delivery",
     "DeliveryState",
     "DisabledReason",
@@ -19,8 +33,16 @@ __all__ = [
     "Engine",
     "Event",
     "IdempotencyKey",
+    "InboundKey",
+    "InboundOutcome",
+    "InboundRequest",
+    "InboundState",
     "Payload",
     "PayloadFormat",
+    "Receiver",
+    "ReceiverCount",
+    "Recovery",
+    "RecoveryState",
     "RetrySchedule",
     "SignatureScheme",
     "TargetKind",

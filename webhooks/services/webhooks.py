@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from integrations.activity.actor import Actor
 from integrations.activity.recording import record_activity
-from integrations.errors import ConflictError, NotFoundError
+from integrations.errors import ConflictError, NotFoundError, PreconditionFailedError
 from integrations.isolation.scope import tenant_scope
 from integrations.models import Tenant
 from webhooks.models import DisabledReason, Webhook
@@ -61,15 +61,13 @@ def create_webhook(*, actor: Actor, tenant: Tenant, workflow_name: str, **fields
 def update_webhook(
     *, actor: Actor, tenant: Tenant, webhook_id: UUID, changes: WebhookFields, expected_version: int | None = None
 ) -> Webhook:
-    """Change the given fields only. Raises ConflictError when `expected_version` is no longer the stored one.
+    """Change the given fields only. Raises PreconditionFailedError when `expected_version` is no longer the stored one.
 
     Disabling holds what waits, enabling brings it back; what an engine is sending at that moment is finished. Another
     signature scheme makes a new signing secret, as a rotation does.
     """
     with tenant_scope(tenant):
-        current = locked_webhook(tenant, webhook_id)
-        if expected_version is not None and current.version != expected_version:
-            raise ConflictError("Somebody changed the webhook in the meantime: load it again.")
+        current = _expected(locked_webhook(tenant, webhook_id), expected_version)
         changed = assign(current, changes)
         if not changed:
             return current
@@ -102,13 +100,23 @@ def replace_webhook(
     )
 
 
-def delete_webhook(*, actor: Actor, tenant: Tenant, webhook_id: UUID) -> None:
-    """Delete a webhook with its secrets and totals; cancel what waits for it. Its calls stay until retention."""
+def delete_webhook(*, actor: Actor, tenant: Tenant, webhook_id: UUID, expected_version: int | None = None) -> None:
+    """Delete a webhook with its secrets and totals; cancel what waits for it. Its calls stay until retention.
+
+    Raises PreconditionFailedError when `expected_version` is no longer the stored one.
+    """
     with tenant_scope(tenant):
-        current = locked_webhook(tenant, webhook_id)
+        current = _expected(locked_webhook(tenant, webhook_id), expected_version)
         cancel_unfinished(current)
         _record(actor, "webhook.deleted", current)
         current.delete()
+
+
+def _expected(webhook: Webhook, version: int | None) -> Webhook:
+    """Return the locked webhook if it is in the version that the caller knows, or if any will do."""
+    if version is not None and webhook.version != version:
+        raise PreconditionFailedError("Somebody changed the webhook in the meantime: load it again.")
+    return webhook
 
 
 def _switch(webhook: Webhook) -> None:

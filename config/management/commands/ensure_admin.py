@@ -1,4 +1,4 @@
-"""Make the first platform admin, once."""
+"""Make the first owner of the platform, once."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from integrations.models import User
+from integrations.platform_roles import PlatformRole
+from integrations.services.staff import owners
 
 
 class Command(BaseCommand):
     help = (
-        "Make a platform admin unless there is one. Honours DJANGO_SUPERUSER_USERNAME, DJANGO_SUPERUSER_PASSWORD and "
+        "Make a platform owner unless there is one. Honours DJANGO_SUPERUSER_USERNAME, DJANGO_SUPERUSER_PASSWORD and "
         "DJANGO_SUPERUSER_EMAIL; without a password it makes one and prints it this once."
     )
 
@@ -23,8 +25,8 @@ class Command(BaseCommand):
         if User.objects.filter(username=username).exists():
             self.stdout.write(f"The account {username} is there already; its password is unchanged.")
             return
-        if not os.environ.get("DJANGO_SUPERUSER_USERNAME") and User.objects.filter(is_superuser=True).exists():
-            self.stdout.write("There is a platform admin already.")
+        if not os.environ.get("DJANGO_SUPERUSER_USERNAME") and owners().exists():
+            self.stdout.write("There is a platform owner already.")
             return
         given = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
         password = given or secrets.token_urlsafe(12)
@@ -33,6 +35,7 @@ class Command(BaseCommand):
             email=os.environ.get("DJANGO_SUPERUSER_EMAIL") or f"{username}@example.com",
             is_staff=True,
             is_superuser=True,
+            platform_role=PlatformRole.OWNER,
         )
         user.set_password(password)
         try:
@@ -42,6 +45,6 @@ class Command(BaseCommand):
                 "; ".join(f"{name}: {' '.join(why)}" for name, why in error.message_dict.items())
             ) from error
         user.save()
-        self.stdout.write(f"Platform admin made. User name: {username}")
+        self.stdout.write(f"Platform owner made. User name: {username}")
         if not given:
             self.stdout.write(f"Password (shown this once): {password}")

@@ -1,4 +1,4 @@
-"""A tenant to look at: credentials that look real, two webhooks, and a local receiver that answers them."""
+"""A tenant to look at: credentials that look real, two webhooks, an API key, and a local receiver."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from integrations.activity.actor import Actor
 from integrations.models import Tenant
+from integrations.services.api_keys import create_api_key
 from integrations.services.integrations import put_integration
 from integrations.services.tenants import create_tenant
 from webhooks.models import Webhook
@@ -19,7 +20,10 @@ DEMO_BEARER = "demo-bearer-0123456789"
 
 
 class Command(BaseCommand):
-    help = "Make the demo tenant, its integrations and its webhooks, unless they are there. Nothing is overwritten."
+    help = (
+        "Make the demo tenant, its integrations, its webhooks and an API key, printed this once, unless the tenant is "
+        "there. Nothing is overwritten."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -59,6 +63,8 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Made the tenant {tenant.name} with {len(_integrations(receiver))} integrations and: {names}."
         )
+        issued = create_api_key(actor=actor, tenant=tenant, access=None, name="Demo backend", scopes=["*"])
+        self.stdout.write(f"Its API key for /api/v1 (shown this once): {issued.text}")
 
 
 def _integrations(receiver: str) -> dict[str, dict[str, str]]:

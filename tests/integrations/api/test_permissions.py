@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
@@ -41,11 +40,8 @@ def logged_in(user: User) -> APIClient:
     return client
 
 
-def staff(*, permission: bool, is_active: bool = True) -> User:
-    user = User.objects.create_user("sam", password="x", is_staff=True, is_active=is_active)
-    if permission:
-        user.user_permissions.add(Permission.objects.get(codename="administer_platform"))
-    return user
+def staff(role: str) -> User:
+    return User.objects.create_user("sam", password="x", is_staff=True, platform_role=role)
 
 
 def test_lists_platform_addresses_to_test() -> None:
@@ -71,19 +67,23 @@ def test_refuses_every_platform_address_to_a_tenants_owner(tenant: Tenant, metho
     assert answers == dict.fromkeys(answers, 403)
 
 
-def test_lets_staff_with_the_platform_permission_in(db: None) -> None:
-    assert logged_in(staff(permission=True)).get(TENANTS).status_code == 200
+@pytest.mark.parametrize("role", ["owner", "operator", "auditor"])
+def test_lets_staff_of_every_role_read(db: None, role: str) -> None:
+    assert logged_in(staff(role)).get(TENANTS).status_code == 200
 
 
-def test_refuses_staff_without_the_permission(db: None) -> None:
-    assert logged_in(staff(permission=False)).get(TENANTS).status_code == 403
+def test_refuses_staff_without_a_role(db: None) -> None:
+    assert logged_in(staff("")).get(TENANTS).status_code == 403
 
 
-def test_refuses_somebody_with_the_permission_who_is_no_staff(db: None) -> None:
-    user = staff(permission=True)
-    User.objects.update(is_staff=False)
+@pytest.mark.parametrize(("role", "status"), [("owner", 201), ("operator", 201), ("auditor", 403)])
+def test_lets_all_but_auditors_change(db: None, role: str, status: int) -> None:
+    response = logged_in(staff(role)).post(TENANTS, {"name": "Acme", "slug": "acme"})
 
-    assert logged_in(user).get(TENANTS).status_code == 403
+    assert response.status_code == status
+    assert Tenant.objects.exists() is (status == 201)
+    if role == "auditor":
+        assert response.json()["detail"] == "Auditors may read, but change nothing."
 
 
 def test_refuses_a_superuser_who_was_deactivated(api: APIClient, platform_admin: User) -> None:

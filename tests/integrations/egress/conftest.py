@@ -38,7 +38,7 @@ class Result:
     message: str = ""
 
 
-def ask_by_aiohttp(
+def ask_by_the_engines_client(
     url: Any, *, timeout: float = 5.0, lookup: Any = None, tls: ssl.SSLContext | None = None, headers: Any = None
 ) -> Result:
     async def run() -> Result:
@@ -48,7 +48,7 @@ def ask_by_aiohttp(
                 answer = await client.post(url, headers=headers or {}, body=b"{}", timeout=timeout)
             except TransportError as error:
                 return Result(kind=error.kind, message=error.message)
-            return Result(answer.status, answer.body, answer.headers)
+            return Result(answer.status, answer.body)
 
     return uvloop.run(run())  # what the engine runs on
 
@@ -64,7 +64,7 @@ def ask_by_requests(
         return Result(answer.status_code, answer.content, answer.headers)
 
 
-@pytest.fixture(params=[ask_by_aiohttp, ask_by_requests], ids=["aiohttp", "requests"])
+@pytest.fixture(params=[ask_by_the_engines_client, ask_by_requests], ids=["engine", "requests"])
 def ask(request: pytest.FixtureRequest) -> Callable[..., Result]:
     """POST `{}` by one of the two clients."""
     return request.param

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from yarl import URL
 
-from integrations.egress.client import READ_LIMIT, Answer, FailureKind, GuardedClient, TransportError
+from integrations.egress.client import READ_LIMIT, Answer, Destination, FailureKind, GuardedClient, TransportError
 from integrations.egress.resolver import GuardedResolver
 from tests.receiver import Receiver
 
@@ -26,7 +25,9 @@ def receiver() -> Iterator[Receiver]:
         yield running
 
 
-def post(url: str | URL, *, timeout: float = 5.0, resolver: GuardedResolver | None = None, **more: Any) -> Answer:
+def post(
+    url: str | Destination, *, timeout: float = 5.0, resolver: GuardedResolver | None = None, **more: Any
+) -> Answer:
     async def run() -> Answer:
         async with GuardedClient(resolver) as client:
             return await client.post(url, headers={"X-Test": "1"}, body=b'{"a":1}', timeout=timeout, **more)
@@ -34,7 +35,7 @@ def post(url: str | URL, *, timeout: float = 5.0, resolver: GuardedResolver | No
     return asyncio.run(run())
 
 
-def failure(url: str | URL, **more: Any) -> TransportError:
+def failure(url: str | Destination, **more: Any) -> TransportError:
     with pytest.raises(TransportError) as caught:
         post(url, **more)
     return caught.value
@@ -45,7 +46,7 @@ def test_post_sends_the_bytes_and_returns_the_answer(receiver: Receiver) -> None
 
     answer = post(receiver.url("/hook?q=1"))
 
-    assert (answer.status, answer.body, answer.headers["x-reply"], answer.is_cut) == (202, b"done", "yes", False)
+    assert (answer.status, answer.body, answer.header("x-reply"), answer.is_cut) == (202, b"done", "yes", False)
     (request,) = receiver.requests
     assert (request.method, request.query, request.body, request.headers["x-test"]) == ("POST", "q=1", b'{"a":1}', "1")
     assert "cookie" not in request.headers
@@ -82,7 +83,7 @@ def test_post_keeps_no_cookies(receiver: Receiver) -> None:
 def test_post_refuses_a_literal_private_address(receiver: Receiver, settings: Any) -> None:
     settings.OUTBOUND_ALLOWED_NETWORKS = []
 
-    refusal = failure(URL(receiver.url("/secret-path")))  # past the check of its text
+    refusal = failure(Destination.of(receiver.url("/secret-path")))  # past the check of its text
 
     assert refusal.kind is FailureKind.REFUSED
     assert "secret-path" not in refusal.message
@@ -93,7 +94,7 @@ def test_post_refuses_a_literal_private_address(receiver: Receiver, settings: An
 def test_post_refuses_other_notations_of_ipv4(receiver: Receiver, host: str, settings: Any) -> None:
     settings.OUTBOUND_ALLOWED_NETWORKS = []
 
-    failure(URL(f"http://{host}:{receiver.port}/"))  # past the check of its text
+    failure(Destination.of(f"http://{host}:{receiver.port}/"))  # past the check of its text
 
     assert receiver.requests == []
 

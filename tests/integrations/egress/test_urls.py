@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from integrations.egress.addresses import is_allowed
+from integrations.egress.destination import Destination
 from integrations.egress.urls import DestinationError, check_destination
 
 
@@ -186,9 +187,12 @@ def test_check_destination_returns_only_what_the_sender_reads_alike(url: str) ->
     except DestinationError:
         return
     assert check_destination(normal) == normal
-    sent = URL(normal)
+    sent, read = Destination.of(normal), URL(normal)
+    assert (sent.origin.host, sent.origin.port) == (read.host, read.port)  # another parser reads it alike
     host = normal.partition("://")[2].partition("/")[0].partition("?")[0]
-    assert f"{sent.host_subcomponent}:{sent.port}" in {host, f"{host}:80", f"{host}:443"}
-    assert sent.raw_user is None
-    if ":" in (sent.host or "") or (sent.host or "").replace(".", "").isdigit():
-        assert is_allowed(str(sent.host))
+    assert f"{read.host_subcomponent}:{sent.origin.port}" in {host, f"{host}:80", f"{host}:443"}
+    assert f"\r\nHost: {host}\r\n".encode() in sent.head
+    assert sent.head.count(b"\n") == 4
+    assert read.raw_user is None
+    if ":" in sent.origin.host or sent.origin.host.replace(".", "").isdigit():
+        assert is_allowed(sent.origin.host)

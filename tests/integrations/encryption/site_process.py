@@ -2,6 +2,9 @@
 
 It talks on standard output, a word per line, and ends when its standard input is closed. Its keys are in the environment.
 - `write`: reports a heartbeat and writes secrets of all tenants until it ends, then counts what did not open.
+- `rotate`: replaces all data keys and says after each step how many values it has moved; with STEPWISE set it waits for
+  a line on its standard input before the next.
+- `destroy`: destroys the retired data keys and says how many were destroyed and kept.
 - `read`: opens every secret once, as a service would, and counts what happened.
 - `beat`: reports a heartbeat, forks, and lets the child report too.
 """
@@ -22,7 +25,7 @@ def main(mode: str, database: str) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     settings.DATABASES["default"]["NAME"] = database
     django.setup()
-    {"write": write, "read": read, "beat": beat}[mode]()
+    {"write": write, "rotate": rotate, "destroy": destroy, "read": read, "beat": beat}[mode]()
 
 
 def say(word: str) -> None:
@@ -33,7 +36,9 @@ def write() -> None:
     from integrations.encryption.data_keys import forget_data_keys
     from integrations.encryption.errors import EncryptionError
     from integrations.encryption.heartbeat import start_heartbeat
+    from integrations.encryption.secret import Secret
     from integrations.isolation.scope import tenant_scope
+    from tests.integrations.encryption.stored_values import HEADER
     from webhooks.models import Webhook
 
     start_heartbeat("worker", beat_seconds=0.2)
@@ -50,17 +55,39 @@ def write() -> None:
                 with tenant_scope(webhook.tenant_id):
                     webhook.auth_token = value
                     webhook.description = value
+                    webhook.headers = {**webhook.headers, "X-Round": Secret(value)}  # beside one that is kept
                     webhook.save()
                 forget_data_keys()
                 with tenant_scope(webhook.tenant_id):
                     loaded = Webhook.objects.get(pk=webhook.pk)
                     assert loaded.auth_token is not None
                     assert loaded.auth_token.reveal() == value
+                    assert loaded.headers["X-Round"].reveal() == value
+                    assert loaded.headers["X-Key"].reveal() == HEADER
             except EncryptionError as error:
                 failures.append(repr(error))
         rounds += 1
         say("round")
     say(json.dumps({"rounds": rounds, "failures": failures}))
+
+
+def rotate() -> None:
+    from integrations.activity.actor import Actor
+    from integrations.services.data_key_rotation import rotate_data_keys
+
+    for progress in rotate_data_keys(actor=Actor.system("tests"), batch_size=2):
+        say(str(progress.values_moved))
+        if os.environ.get("STEPWISE") and not sys.stdin.readline():
+            return
+    say(json.dumps({"unreadable": progress.unreadable, "unfinished": progress.unfinished}))
+
+
+def destroy() -> None:
+    from integrations.activity.actor import Actor
+    from integrations.services.data_key_destruction import destroy_retired_keys
+
+    done = destroy_retired_keys(actor=Actor.system("tests"))
+    say(json.dumps({"destroyed": len(done.destroyed), "kept": len(done.kept)}))
 
 
 def read() -> None:

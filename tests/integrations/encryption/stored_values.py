@@ -25,3 +25,10 @@ def overwrite(instance: models.Model, column: str, value: Any) -> None:
     cast = "::jsonb" if column in {"config", "headers"} else ""
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE {instance._meta.db_table} SET {column} = %s{cast} WHERE id = %s", [value, instance.pk])
+
+
+def damage(instance: models.Model, column: str) -> None:
+    """Change the last digit of the (last) ciphertext in a column."""
+    text = stored(instance, column)
+    end = max(position for position, character in enumerate(text) if character in "0123456789abcdef")
+    overwrite(instance, column, f"{text[:end]}{'1' if text[end] == '0' else '0'}{text[end + 1 :]}")

@@ -56,6 +56,8 @@ def column_values(model: type[models.Model], tenant_id: UUID | None, **given: ob
 
 
 def _value(column_type: str) -> object:
+    if column_type.startswith(("varchar", "text[")) and column_type.endswith("[]"):
+        return []
     if column_type.startswith("varchar") or column_type == "text":
         return secrets.token_hex(6)
     return {

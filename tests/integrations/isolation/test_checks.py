@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,13 +10,21 @@ import pytest
 from django.conf import settings
 from django.core.checks import CheckMessage
 from django.db import connection, models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import override_settings
 from django.test.utils import isolate_apps
 
-from integrations.isolation import checks
-from integrations.isolation.checks import check_foreign_keys_are_declared, check_isolation
+from integrations.isolation import checks, tables
+from integrations.isolation.checks import (
+    check_foreign_keys_are_declared,
+    check_isolation,
+    check_tables_name_their_tenant,
+)
+from integrations.isolation.tables import tenant_models
 from tests.integrations.isolation.databases import new_role
+from webhooks.models import Webhook
 
 pytestmark = pytest.mark.django_db
 
@@ -23,6 +32,7 @@ pytestmark = pytest.mark.django_db
 def test_finds_nothing_in_a_migrated_database() -> None:
     assert check_isolation(databases=["default"]) == []
     assert check_foreign_keys_are_declared() == []
+    assert check_tables_name_their_tenant() == []
 
 
 @pytest.mark.parametrize(
@@ -54,6 +64,22 @@ def test_finds_nothing_in_a_migrated_database() -> None:
         ("GRANT DELETE ON integrations_user TO {role}", "E017", "may use integrations_user"),
         ("REVOKE ALL ON webhooks_due FROM {role}", "E018", "may not read webhooks_due"),
         ("GRANT {powers} TO {role}", "E014", "is a member of a role"),
+        (
+            "CREATE VIEW every_webhook AS SELECT * FROM webhooks_webhook; GRANT SELECT ON every_webhook TO {role}",
+            "E017",
+            "may use every_webhook",
+        ),
+        (
+            "CREATE MATERIALIZED VIEW every_due AS SELECT * FROM webhooks_due; GRANT SELECT ON every_due TO PUBLIC",
+            "E017",
+            "may use every_due",
+        ),
+        ("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {role}", "E019", "granted to {role} by default"),
+        (
+            "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT INSERT ON TABLES TO PUBLIC",
+            "E019",
+            "granted to PUBLIC by default",
+        ),
     ],
 )
 def test_reports_what_was_lost(damage: str, identifier: str, named: str) -> None:
@@ -64,8 +90,20 @@ def test_reports_what_was_lost(damage: str, identifier: str, named: str) -> None
         cursor.execute("ROLLBACK TO SAVEPOINT before_damage")
 
     assert message.id == f"integrations.{identifier}"
-    assert named in message.msg
+    assert named.format(role=settings.TENANT_ROLE) in message.msg
     assert message.hint
+
+
+@pytest.mark.parametrize("power", ["SUPERUSER", "BYPASSRLS", "CREATEROLE", "REPLICATION"])
+def test_reports_a_role_that_may_bypass(power: str, superuser: BaseDatabaseWrapper) -> None:
+    with _usable_role(superuser, power) as role, override_settings(TENANT_ROLE=role):
+        assert "integrations.E014" in _ids(check_isolation(databases=["default"]))
+
+
+def test_reports_a_role_that_owns_tables() -> None:
+    # The login itself, above all: policies do not apply to the owner of a table.
+    with override_settings(TENANT_ROLE=connection.settings_dict["USER"]):
+        assert "integrations.E014" in _ids(check_isolation(databases=["default"]))
 
 
 def test_reports_a_missing_role_with_the_way_out() -> None:
@@ -89,7 +127,8 @@ def test_is_silent_when_the_database_is_not_asked_for() -> None:
 
 
 def test_is_silent_before_all_migrations_are_applied() -> None:
-    MigrationRecorder(connection).record_unapplied("webhooks", "0002_isolation")
+    [last] = MigrationLoader(connection).graph.leaf_nodes("webhooks")
+    MigrationRecorder(connection).record_unapplied(*last)
     with override_settings(TENANT_ROLE="nobody_made_this_role"):
         assert check_isolation(databases=["default"]) == []
 
@@ -103,6 +142,65 @@ def test_reports_a_foreign_key_between_tenant_tables_that_the_database_checks_by
 
     assert message.id == "integrations.E010"
     assert "Loose.webhook" in message.msg
+
+
+def test_reports_models_that_hang_on_a_tenants_rows_and_name_no_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _models_without_tenant() as declared:
+        monkeypatch.setattr(tables.apps, "get_models", lambda **_: declared)
+        messages = check_tables_name_their_tenant()
+
+    assert [(message.id, message.obj._meta.object_name) for message in messages] == [
+        ("integrations.E011", "Note"),
+        ("integrations.E011", "Label_webhooks"),
+    ]
+    assert "refers to the tenant table webhooks_webhook" in messages[0].msg
+
+
+def test_reports_a_tenant_model_of_a_new_app_that_has_no_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _loose_model() as (model, _):
+        monkeypatch.setattr(checks, "tenant_models", lambda: [*tenant_models(), model])
+        [message] = check_isolation(databases=["default"])
+
+    assert message.id == "integrations.E015"
+    assert 'IsolateTenantTable("Loose")' in message.hint
+
+
+@contextmanager
+def _usable_role(superuser: BaseDatabaseWrapper, power: str) -> Iterator[str]:
+    """Make a role with a power that the tests' login may not give, but which it may switch to."""
+    role = f"test_role_{secrets.token_hex(6)}"
+    with superuser.cursor() as cursor:
+        cursor.execute(f"CREATE ROLE {role} {power}; GRANT {role} TO {connection.settings_dict['USER']}")
+        try:
+            yield role
+        finally:
+            cursor.execute(f"DROP ROLE {role}")
+
+
+@contextmanager
+def _models_without_tenant() -> Iterator[list[type[models.Model]]]:
+    with isolate_apps("webhooks"):
+
+        class Note(models.Model):
+            webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE)
+
+            class Meta:
+                app_label = "webhooks"
+
+            def __str__(self) -> str:
+                return str(self.pk)
+
+        class Label(models.Model):
+            tenant_id = models.UUIDField()
+            webhooks = models.ManyToManyField(Webhook, related_name="+")
+
+            class Meta:
+                app_label = "webhooks"
+
+            def __str__(self) -> str:
+                return str(self.pk)
+
+        yield [Note, Label, Label.webhooks.through]
 
 
 @contextmanager

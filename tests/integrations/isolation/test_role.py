@@ -31,8 +31,11 @@ def test_creates_the_role_once_when_several_databases_migrate_at_the_same_moment
         with connected(database) as wrapper:
             wrapper.connect()
             start.wait(timeout=30)
-            with wrapper.schema_editor() as editor:
+            # A transaction, as a migration is. The editor's own would be of this thread's `default` connection.
+            wrapper.set_autocommit(False)
+            with wrapper.schema_editor(atomic=False) as editor:
                 operation.database_forwards("integrations", editor, state, state)
+            wrapper.commit()
             return read_role_state(role, wrapper)
 
     with ExitStack() as databases, override_settings(TENANT_ROLE=role):

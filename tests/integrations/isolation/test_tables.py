@@ -20,8 +20,11 @@ from tests.integrations.isolation.rows import column_values, insert, insert_row,
 
 ROOMS = {"integrations", "webhooks", "analytics"}
 PLATFORM_TABLES = {
+    "integrations_datakeyrotation",
     "integrations_processheartbeat",
+    "integrations_recoverycode",
     "integrations_refreshsession",
+    "integrations_staffdevice",
     "integrations_user",
     "integrations_user_groups",
     "integrations_user_user_permissions",

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from integrations.activity.actor import Actor
+from integrations.egress.destination import header_lines
 from integrations.encryption.errors import KeyNotAtHandError
 from integrations.ids import uuid7
 from integrations.models import Tenant
@@ -46,9 +47,13 @@ def test_look_up_returns_what_is_needed_to_send(tenant: Tenant, admin_actor: Act
 
     found = target(targets, webhook)
 
-    assert str(found.url) == "https://example.com/in"
-    assert found.headers == {"X-Key": "key-value", "Authorization": "Bearer bearer-token"}
-    assert found.shown_headers == {"X-Key": "***", "Authorization": "Bearer ***"}
+    assert found.destination.url == "https://example.com/in"
+    common = {"Content-Type": "application/json", "X-Signalbox-Workflow": webhook.workflow_name}
+    assert found.header_lines == header_lines(
+        {**common, "User-Agent": "Signalbox", "X-Key": "key-value", "Authorization": "Bearer bearer-token"}
+    )
+    assert found.shown_headers == {**common, "User-Agent": "Signalbox", "X-Key": "***", "Authorization": "Bearer ***"}
+    assert "bearer-token" not in repr(found)
     assert (found.schedule, found.max_retries, found.timeout_ms, found.places) == ((1, 2, 3), 1, 5000, 3)
     assert (found.is_enveloped, found.problem) == (True, None)
     assert len(found.signing_keys) == 1
@@ -66,7 +71,7 @@ def test_look_up_sees_a_change_of_the_webhook_at_once(webhook: Webhook, admin_ac
     update(webhook, admin_actor, url="https://example.org/new")
 
     assert before is not target(targets, webhook)
-    assert str(target(targets, webhook).url) == "https://example.org/new"
+    assert target(targets, webhook).destination.url == "https://example.org/new"
 
 
 def test_look_up_sees_at_once_that_webhook_or_tenant_was_disabled(
@@ -85,15 +90,15 @@ def test_look_up_keeps_what_it_read_for_a_moment_only(
 ) -> None:
     integration = make_n8n(tenant, admin_actor)
     webhook = create_webhook(actor=admin_actor, tenant=tenant, workflow_name="lead_in")
-    assert str(target(targets, webhook).url) == "https://n8n.example.com/webhook/acme/lead-in"
+    assert target(targets, webhook).destination.url == "https://n8n.example.com/webhook/acme/lead-in"
     integration.config = {**integration.config, "base_url": "https://new.example.com"}
     integration.save()
 
     with CaptureQueriesContext(connection) as queries:
-        assert str(target(targets, webhook).url) == "https://n8n.example.com/webhook/acme/lead-in"
+        assert target(targets, webhook).destination.url == "https://n8n.example.com/webhook/acme/lead-in"
     assert len(queries) == 1
     monkeypatch.setattr(webhook_targets, "KEPT_SECONDS", 0.0)
-    assert str(target(targets, webhook).url) == "https://new.example.com/acme/lead-in"
+    assert target(targets, webhook).destination.url == "https://new.example.com/acme/lead-in"
 
 
 def test_look_up_takes_the_same_number_of_statements_for_many_webhooks(

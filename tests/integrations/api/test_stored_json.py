@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.renderers import JSONRenderer
 
-from analytics.api.stored_json import json_or_text
+from integrations.api.stored_json import json_or_text
 
 
 @pytest.mark.parametrize(

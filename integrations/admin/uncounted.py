@@ -1,4 +1,4 @@
-"""Paging without counting: `COUNT(*)` over ten million calls is not worth a page number."""
+"""Paging without counting: `COUNT(*)` over millions of rows of a log is not worth a page number."""
 
 from __future__ import annotations
 

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from integrations.encryption.data_keys import forget_data_keys
+from integrations.models import Tenant, User
+from tests.api.credentials import Doors, Headers
+from tests.api.objects import BODIES
+from tests.api.operations import Operation
+
+Ask = Callable[[Operation, str, Headers], Any]
+
+
+@pytest.fixture
+def doors(tenant: Tenant, other_tenant: Tenant, platform_admin: User) -> Doors:
+    return Doors(tenant, other_tenant, platform_admin)
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Make the request of an operation, with a body that it takes. Nobody waits for an engine, which does not run."""
+    monkeypatch.setattr("webhooks.services.waiting._places", threading.BoundedSemaphore(0))
+    monkeypatch.setattr("webhooks.services.calls.check_wait", lambda seconds: None)
+
+    def ask(operation: Operation, path: str, headers: Headers) -> Any:
+        forget_data_keys()  # what is read from memory shows no query outside of the scope
+        body = json.dumps(BODIES.get(str(operation), {}))
+        return APIClient().generic(operation.method, path, body, content_type="application/json", **headers)
+
+    return ask
+
+
+@pytest.fixture
+def api_of() -> Callable[[Headers], APIClient]:
+    """Give a client that carries these credentials."""
+
+    def make(headers: Headers) -> APIClient:
+        client = APIClient()
+        client.credentials(**headers)
+        return client
+
+    return make
