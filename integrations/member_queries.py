@@ -1,7 +1,7 @@
 """Reads of a tenant's members and invitations.
 
-People's accounts are no tenant's rows, so lists of members are read as the owner; the tenant in the condition is the
-caller's own. Invitations are read in the tenant's scope.
+People's accounts are no tenant's rows, so they are read as the owner. Who is a member, and who is invited, is read in
+the tenant's scope.
 """
 
 from __future__ import annotations
@@ -20,8 +20,13 @@ PEOPLE = "people's accounts are no tenant's rows"
 
 
 def members_of(tenant_id: UUID) -> QuerySet[Membership]:
-    """Return a tenant's members with their accounts. Evaluate it within `outside_scope(PEOPLE)`."""
-    return Membership.objects.select_related("user").filter(tenant_id=tenant_id)
+    """Return a tenant's members with their accounts. Evaluate it within `outside_scope(PEOPLE)`.
+
+    Which memberships these are was read in the tenant's scope: no other condition keeps tenants apart here.
+    """
+    with tenant_scope(tenant_id):
+        ids = list(Membership.objects.filter(tenant_id=tenant_id).order_by("id").values_list("id", flat=True))
+    return Membership.objects.select_related("user").filter(id__in=ids)
 
 
 def get_member(tenant: Tenant, member_id: UUID) -> Membership:

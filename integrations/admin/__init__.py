@@ -1,3 +1,3 @@
-from integrations.admin import activity, api_keys, integrations, tenants, users
+from integrations.admin import activity, api_keys, integrations, memberships, tenants, users
 
-__all__ = ["activity", "api_keys", "integrations", "tenants", "users"]
+__all__ = ["activity", "api_keys", "integrations", "memberships", "tenants", "users"]

@@ -1,11 +1,10 @@
-"""Tenants and their members."""
+"""Tenants."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django import forms
 from django.apps import apps
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
@@ -15,15 +14,14 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from integrations.admin.badges import active_badge
-from integrations.admin.service_admin import ServiceErrorForm, ServiceModelAdmin
-from integrations.models import APIKey, Membership, Role, Tenant
-from integrations.services.memberships import add_member, change_role, remove_member
+from integrations.admin.tenant_people import TenantPeopleAdmin
+from integrations.models import APIKey, Tenant
 from integrations.services.tenants import create_tenant, delete_tenant, update_tenant
 from integrations.tenant_data_owners import tenant_data_owners
 
 
 @admin.register(Tenant)
-class TenantAdmin(ServiceModelAdmin):
+class TenantAdmin(TenantPeopleAdmin):
     list_display = ("name", "slug", "state", "integrations_count", "members_count", "created_at")
     list_filter = ("is_active",)
     search_fields = ("name", "slug")
@@ -106,37 +104,3 @@ def _counts_by_name(tenant: Tenant) -> dict[str, int]:
     names = {model._meta.db_table: str(model._meta.verbose_name_plural) for model in apps.get_models()}
     counts = {table: rows for owner in tenant_data_owners() for table, rows in owner.count(tenant.id).items()}
     return {names.get(table, table): rows for table, rows in counts.items() if rows}
-
-
-class MembershipForm(ServiceErrorForm):
-    class Meta:
-        model = Membership
-        fields: ClassVar = ["tenant", "user", "role"]
-
-
-@admin.register(Membership)
-class MembershipAdmin(ServiceModelAdmin):
-    form = MembershipForm
-    list_display = ("user", "tenant", "role", "created_at")
-    list_filter = ("role",)
-    list_select_related = ("user", "tenant")
-    search_fields = ("user__username", "user__email", "tenant__name", "tenant__slug")
-    search_help_text = "Search people and tenants."
-    autocomplete_fields = ("tenant", "user")
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup == "tenant__id__exact" or super().lookup_allowed(lookup, value, request)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
-        return ("tenant", "user") if obj else ()
-
-    def save_model(self, request: HttpRequest, obj: Membership, form: forms.ModelForm, change: bool) -> None:
-        role = Role(form.cleaned_data["role"])
-        if change:
-            change_role(actor=self.actor(request), membership=obj, role=role)
-            return
-        made = add_member(actor=self.actor(request), tenant=obj.tenant, user=obj.user, role=role)
-        obj.pk = made.pk
-
-    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        remove_member(actor=self.actor(request), membership=obj, share_integrations=False)

@@ -184,6 +184,9 @@ class APIKeyRotation(TenantMixin, APIView):
         )
         return _issued_answer(issued)
 
+    def address_of(self, object_id: str) -> str | None:
+        return f"{self.request.path.rpartition('/api-keys/')[0]}/api-keys/{object_id}"
+
 
 @extend_schema(tags=["api-keys"], parameters=[_KEY])
 class APIKeyUsageView(TenantMixin, APIView):

@@ -43,7 +43,8 @@ class IdempotentPosts(_Base):
     answered with the object as GET shows it then; a member that GET does not show, such as a secret, is null.
     """
 
-    remembers_keys_itself: ClassVar[bool] = False
+    # True where the view remembers keys itself, in its own transaction, or where a repetition changes nothing.
+    safe_to_repeat: ClassVar[bool] = False
     # The member of an answer that names what was made.
     answer_id: ClassVar[str] = "id"
 
@@ -133,7 +134,7 @@ class IdempotentPosts(_Base):
 
 def remembers(view: object, method: str) -> bool:
     """Tell whether this operation's idempotency keys are kept here."""
-    return method == "POST" and isinstance(view, IdempotentPosts) and not view.remembers_keys_itself
+    return method == "POST" and isinstance(view, IdempotentPosts) and not view.safe_to_repeat
 
 
 def _view_at(address: str) -> tuple[Any, dict[str, Any]] | None:

@@ -82,6 +82,9 @@ class IntegrationSlotView(TenantMixin, APIView):
         )
         return Response(shown(made), status=201)
 
+    def address_of(self, object_id: str) -> str | None:
+        return self.request.path
+
     @extend_schema(
         operation_id="integrations_replace",
         summary="Fill a slot, or replace what is in it",

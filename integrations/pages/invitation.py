@@ -58,7 +58,7 @@ class KnownPersonForm(forms.Form):
 
     password = _password_field("Your password", autocomplete="current-password")
     code = forms.CharField(
-        label="Code of your authenticator app, if you use one",
+        label="Authenticator code, if you use one",
         max_length=50,
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),

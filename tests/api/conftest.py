@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db.models import QuerySet
 from rest_framework.test import APIClient
 
 from integrations.encryption.data_keys import forget_data_keys
+from integrations.isolation.guard import is_armed
 from integrations.models import Tenant, User
 from tests.api.credentials import Doors, Headers
 from tests.api.objects import BODIES
@@ -34,6 +36,21 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
         return APIClient().generic(operation.method, path, body, content_type="application/json", **headers)
 
     return ask
+
+
+@pytest.fixture(params=[True, False], ids=["with filters", "without filters"])
+def filters(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once as it is, and once with every `tenant=` of a queryset's filters forgotten: the database knows all the same."""
+    if request.param:
+        return
+    with_filters = QuerySet._filter_or_exclude
+
+    def without_filters(queryset: Any, negate: bool, args: Any, conditions: dict[str, Any]) -> Any:
+        if is_armed():
+            conditions = {name: value for name, value in conditions.items() if name not in {"tenant", "tenant_id"}}
+        return with_filters(queryset, negate, args, conditions)
+
+    monkeypatch.setattr(QuerySet, "_filter_or_exclude", without_filters)
 
 
 @pytest.fixture

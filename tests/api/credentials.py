@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.utils import timezone
 
@@ -38,14 +38,14 @@ class Doors:
     def actor(self) -> Actor:
         return Actor.of(self.admin)
 
-    def issue(self, scopes: Collection[str], tenant: Tenant | None = None) -> IssuedKey:
+    def issue(self, scopes: Collection[str], tenant: Tenant | None = None, **fields: Any) -> IssuedKey:
         """Make a key of the tenant, or of another one."""
-        tenant = tenant or self.tenant
-        return create_api_key(actor=self.actor, tenant=tenant, access=None, name="caller", scopes=sorted(scopes))
+        tenant, given = tenant or self.tenant, {"name": "caller", "scopes": sorted(scopes), **fields}
+        return create_api_key(actor=self.actor, tenant=tenant, access=None, **given)
 
-    def key(self, scopes: Collection[str], tenant: Tenant | None = None) -> Headers:
+    def key(self, scopes: Collection[str], tenant: Tenant | None = None, **fields: Any) -> Headers:
         """Return the headers of a new key."""
-        return _bearer(self.issue(scopes, tenant).text)
+        return _bearer(self.issue(scopes, tenant, **fields).text)
 
     def member(self, role: Role, tenant: Tenant | None = None) -> Headers:
         """Return the headers of a new member of the tenant, or of another one."""

@@ -38,14 +38,16 @@ def make_member(tenant: Tenant, actor: Actor, role: Role = Role.MEMBER) -> Membe
     return add_member(actor=actor, tenant=tenant, user=user, role=role)
 
 
-def make_webhook(tenant: Tenant, actor: Actor) -> Webhook:
+def make_webhook(tenant: Tenant, actor: Actor, name: str | None = None) -> Webhook:
+    name = name or f"hook_{secrets.token_hex(4)}"
     return create_webhook(
-        actor=actor, tenant=tenant, workflow_name="the_hook", url=HOOK, event_types=["*"], auth_token="t" * 24
+        actor=actor, tenant=tenant, workflow_name=name, url=HOOK, event_types=["*"], auth_token="t" * 24
     )
 
 
 def _webhook(tenant: Tenant, actor: Actor) -> Names:
-    return str(make_webhook(tenant, actor).id), "the_hook"
+    webhook = make_webhook(tenant, actor)
+    return str(webhook.id), webhook.workflow_name
 
 
 def _delivery(tenant: Tenant, actor: Actor) -> Names:
@@ -67,7 +69,8 @@ def _member(tenant: Tenant, actor: Actor) -> Names:
 
 
 def _invitation(tenant: Tenant, actor: Actor) -> Names:
-    invited = invite_member(actor=actor, by=PLATFORM, tenant=tenant, email="grace@example.com", role=Role.MEMBER)
+    email = f"grace-{secrets.token_hex(4)}@example.com"
+    invited = invite_member(actor=actor, by=PLATFORM, tenant=tenant, email=email, role=Role.MEMBER)
     return (str(invited.invitation.id),)
 
 
@@ -81,7 +84,8 @@ def _own_integration(tenant: Tenant, actor: Actor) -> Names:
 
 
 def _receiver(tenant: Tenant, actor: Actor) -> Names:
-    return (str(create_receiver(actor=actor, tenant=tenant, provider="github", name="the_receiver").id), "the_receiver")
+    name = f"receiver_{secrets.token_hex(4)}"
+    return str(create_receiver(actor=actor, tenant=tenant, provider="github", name=name).id), name
 
 
 Factory = Callable[[Tenant, Actor], Names]
@@ -97,23 +101,6 @@ OBJECTS: Final[Mapping[str, Factory]] = {
     "recovery": _recovery,
     "webhook": _webhook,
 }
-
-
-def make_objects(names: Iterable[str], tenant: Tenant, actor: Actor) -> dict[str, str]:
-    """Make an object for each of a path's parameters, and return what the path says for them."""
-    return {name: _factory(name)(tenant, actor)[0] for name in names}
-
-
-def names_of(name: str, tenant: Tenant, actor: Actor) -> Names:
-    """Make an object for a path's parameter, and return everything that a path may say for it."""
-    return _factory(name)(tenant, actor)
-
-
-def _factory(name: str) -> Factory:
-    assert name in OBJECTS, f"A path has the new parameter {name}: give it a factory in {__name__}."
-    return OBJECTS[name]
-
-
 # Those that belong to one member of the tenant: to the others, and to its API keys, they are not there.
 PERSONAL_OBJECTS: Final[Mapping[str, Factory]] = {"integration": _own_integration}
 
@@ -137,3 +124,18 @@ BODIES: Final[Mapping[str, Any]] = {
     "POST webhooks/{webhook}/call": {"payload": {"order": 7}},
     "POST webhooks/{webhook}/recover": {"since": "2026-01-01T00:00:00Z"},
 }
+
+
+def make_objects(names: Iterable[str], tenant: Tenant, actor: Actor) -> dict[str, str]:
+    """Make an object for each of a path's parameters, and return what the path says for them."""
+    return {name: _factory(name)(tenant, actor)[0] for name in names}
+
+
+def names_of(name: str, tenant: Tenant, actor: Actor) -> Names:
+    """Make an object for a path's parameter, and return everything that a path may say for it."""
+    return _factory(name)(tenant, actor)
+
+
+def _factory(name: str) -> Factory:
+    assert name in OBJECTS, f"A path has the new parameter {name}: give it a factory in {__name__}."
+    return OBJECTS[name]

@@ -21,6 +21,7 @@ ON_PERSONAL = [operation for operation in OPERATIONS if set(operation.parameters
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.usefixtures("filters")
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 def test_finds_no_object_of_another_tenant(operation: Operation, doors: Doors, ask: Ask) -> None:
     callers = {"key": doors.key([ALL], doors.other), "owner": doors.member(Role.OWNER, doors.other)}

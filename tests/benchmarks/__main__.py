@@ -25,6 +25,8 @@ SECTIONS = {
     "accept": "accepting",
     "statements": "statements",
     "reading": "reading",
+    "backlogs": "backlogs",
+    "history": "history",
 }
 COMPARED = {"throughput"}
 

@@ -18,14 +18,14 @@ from integrations.models import Tenant
 from integrations.services.tenants import delete_tenant
 from tests.webhooks.delivery_steps import make_delivery
 from tests.webhooks.test_holding import disabled_for, held, waiting
-from tests.webhooks.webhook_steps import update
+from tests.webhooks.webhook_steps import URL, update
 from webhooks import queue
 from webhooks.models import BEHIND_ALL, BacklogKind, BacklogMove, Delivery, DisabledReason, Due, Webhook
 from webhooks.services import holding
 from webhooks.services.backlog_slices import Size
 from webhooks.services.disabling import disable_by_engine
 from webhooks.services.holding import expire_held, move_backlogs
-from webhooks.services.webhooks import delete_webhook
+from webhooks.services.webhooks import create_webhook, delete_webhook
 
 MANY = 11
 
@@ -94,7 +94,8 @@ def test_the_last_word_counts_however_often_it_is_switched(
     move_backlogs()
 
     if is_active:
-        assert states(webhook) == {"succeeded": MANY, "pending": 6, "retrying": 5}
+        found = states(webhook)
+        assert (found["pending"] + found["retrying"], found.total()) == (MANY, 2 * MANY)
         assert set(Due.objects.values_list("delivery_id", flat=True)) == {delivery.id for delivery in backlog}
     else:
         assert states(webhook) == {"succeeded": MANY, "held": MANY}
@@ -224,10 +225,8 @@ def test_stops_when_its_time_is_over(webhook: Webhook, admin_actor: Actor) -> No
     assert states(webhook)["held"] == 5
 
 
-def test_takes_backlogs_in_turn(
-    webhook: Webhook, other_tenant: Tenant, admin_actor: Actor, make_webhook: Callable[..., Webhook]
-) -> None:
-    theirs = make_webhook(other_tenant)
+def test_takes_backlogs_in_turn(webhook: Webhook, other_tenant: Tenant, admin_actor: Actor) -> None:
+    theirs = create_webhook(actor=admin_actor, tenant=other_tenant, workflow_name="theirs", url=URL)
     for _ in range(MANY):
         waiting(webhook)
         waiting(theirs)
@@ -290,7 +289,8 @@ def test_nothing_is_lost_or_doubled_beside_switches_other_runs_and_claims(
 
     assert faults == []
     assert set(Due.objects.values_list("delivery_id", flat=True)) == {delivery.id for delivery in backlog}
-    assert states(webhook) == {"succeeded": MANY, "pending": 6, "retrying": 5}
+    found = states(webhook)
+    assert (found["pending"] + found["retrying"], found.total()) == (MANY, 2 * MANY)
     update(webhook, admin_actor, is_active=False)
     move_backlogs()
     assert (states(webhook)["held"], in_queue()) == (MANY, 0)

@@ -9,14 +9,21 @@ from django.utils import timezone
 from integrations.activity.actor import Actor
 from integrations.ids import uuid7, uuid7_floor
 from integrations.models import Tenant
+from tests.integrations.isolation.rows import insert_row
 from tests.webhooks.webhook_steps import URL
 from webhooks import tenant_data
 from webhooks.models import (
+    BacklogMove,
     Delivery,
     Due,
     Event,
     IdempotencyKey,
+    InboundKey,
+    InboundRequest,
     Payload,
+    Receiver,
+    ReceiverCount,
+    Recovery,
     TenantRuntime,
     Webhook,
     WebhookRuntime,
@@ -34,6 +41,12 @@ ROWS = {
     "webhooks_tenantruntime": 1,
     "webhooks_webhookruntime": 1,
     "webhooks_webhookstats": 1,
+    "webhooks_recovery": 1,
+    "webhooks_backlogmove": 1,
+    "webhooks_inboundkey": 1,
+    "webhooks_inboundrequest": 1,
+    "webhooks_receivercount": 1,
+    "webhooks_receiver": 1,
     "webhooks_webhook": 2,
 }
 NOTHING = dict.fromkeys(ROWS, 0)
@@ -50,6 +63,11 @@ def fill(admin_actor: Actor) -> Callable[[Tenant], None]:
         WebhookStats.objects.create(webhook=first, tenant=tenant)
         WebhookRuntime.objects.create(webhook=first, tenant=tenant)
         TenantRuntime.objects.create(tenant_id=tenant.id)
+        insert_row(Recovery, tenant.id, webhook_id=first.id)
+        insert_row(BacklogMove, tenant.id)
+        receiver = insert_row(Receiver, tenant.id)
+        for model in (InboundKey, InboundRequest, ReceiverCount):
+            insert_row(model, tenant.id, receiver_id=receiver["id"])
         for key in ("a", "b"):
             IdempotencyKey.objects.create(tenant_id=tenant.id, key=key, fingerprint="x", expires_at=timezone.now())
         for days in (0, 3, 40):
@@ -115,3 +133,14 @@ def test_empties_the_tenants_queue_when_it_is_stopped(
     assert owner.count(tenant.id) == {**ROWS, "webhooks_due": 0}
     assert owner.count(other_tenant.id) == ROWS
     assert Webhook.objects.count() == 4
+
+
+def test_stops_a_tenant_after_one_batch_and_leaves_the_rest_of_its_queue_to_the_sweep(
+    tenant: Tenant, fill: Callable[[Tenant], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenant_data, "BATCH", 2)
+    fill(tenant)
+    owner.stop(tenant.id)
+    assert owner.count(tenant.id)["webhooks_due"] == 1
+    owner.delete(tenant.id)
+    assert owner.count(tenant.id) == NOTHING

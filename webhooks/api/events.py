@@ -51,7 +51,7 @@ MAX_BATCH_BYTES: Final = 8 * 1024 * 1024
 
 class EventsView(TenantMixin, APIView):
     scopes = {"POST": Scope.EVENTS_WRITE}
-    remembers_keys_itself = True
+    safe_to_repeat = True
 
     @extend_schema(
         tags=["events"],
@@ -93,7 +93,7 @@ class EventBatchParser(StrictJSONParser):
 
 class EventBatchView(TenantMixin, APIView):
     scopes = {"POST": Scope.EVENTS_WRITE}
-    remembers_keys_itself = True  # each event its own
+    safe_to_repeat = True  # each event has its own key
     parser_classes = (EventBatchParser,)
 
     @extend_schema(

@@ -91,6 +91,6 @@ class ReceiverSerializer(serializers.Serializer[Any]):
 class ReceiverMadeSerializer(ReceiverSerializer):
     """A receiver with what is entered at the sender, shown this one time."""
 
-    secret = serializers.CharField()
+    secret = serializers.CharField(allow_null=True, help_text="Null in a repeated answer, as is `setup`.")
     verify_token = serializers.CharField(allow_null=True, help_text="For providers that ask for one.")
-    setup = serializers.CharField(help_text="What to do at the provider.")
+    setup = serializers.CharField(allow_null=True, help_text="What to do at the provider.")

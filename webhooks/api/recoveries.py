@@ -53,6 +53,9 @@ class WebhookRecover(TenantMixin, APIView):
         recovery = start_recovery(actor=self.actor, tenant=self.tenant, webhook_id=webhook.id, **given.validated_data)
         return Response(RecoverySerializer(recovery).data, status=status.HTTP_202_ACCEPTED)
 
+    def address_of(self, object_id: str) -> str | None:
+        return f"{self.request.path.rpartition('/webhooks/')[0]}/recoveries/{object_id}"
+
 
 @extend_schema(tags=["deliveries"])
 class RecoveryList(TenantMixin, GenericAPIView[Recovery]):

@@ -36,7 +36,7 @@ KEY_PARAMETER: Final = OpenApiParameter(
 class SendingMixin(TenantMixin):
     """For views whose body is a call's."""
 
-    remembers_keys_itself = True
+    safe_to_repeat = True
 
     def sent(self, request: Request, body: Mapping[str, Any], *, choose: Choose) -> Sent:
         """Send what the body says, by the rules that body and query give."""

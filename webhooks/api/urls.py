@@ -7,10 +7,12 @@ from django.urls import path
 from integrations.api.audience import tenant_paths
 from webhooks.api.calls import BroadcastView, WebhookCallView
 from webhooks.api.deliveries import DeliveryCancel, DeliveryDetail, DeliveryList, DeliveryRetry
+from webhooks.api.enabling import WebhookEnable
 from webhooks.api.events import EventBatchView, EventsView
 from webhooks.api.inbound import InboundView
 from webhooks.api.receivers import ReceiverDetail, ReceiverList, ReceiverRotation
 from webhooks.api.recoveries import RecoveryDetail, RecoveryList, RecoveryStop, WebhookRecover
+from webhooks.api.transfer import WebhookExport, WebhookImport
 from webhooks.api.webhooks import (
     WebhookBreakerReset,
     WebhookDetail,
@@ -23,12 +25,15 @@ from webhooks.api.webhooks import (
 urlpatterns = [
     *tenant_paths("webhooks", WebhookList),
     *tenant_paths("webhooks/broadcast", BroadcastView),  # a reserved name: no webhook is called so
+    *tenant_paths("webhooks/export", WebhookExport),
+    *tenant_paths("webhooks/import", WebhookImport),
     *tenant_paths("webhooks/<str:webhook>", WebhookDetail),
     *tenant_paths("webhooks/<str:webhook>/secret", WebhookSecret),
     *tenant_paths("webhooks/<str:webhook>/secret/rotate", WebhookSecretRotation),
     *tenant_paths("webhooks/<str:webhook>/breaker/reset", WebhookBreakerReset),
     *tenant_paths("webhooks/<str:webhook>/test", WebhookTest),
     *tenant_paths("webhooks/<str:webhook>/call", WebhookCallView),
+    *tenant_paths("webhooks/<str:webhook>/enable", WebhookEnable),
     *tenant_paths("webhooks/<str:webhook>/recover", WebhookRecover),
     *tenant_paths("deliveries", DeliveryList),
     *tenant_paths("deliveries/<str:delivery>", DeliveryDetail),

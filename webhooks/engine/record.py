@@ -36,6 +36,8 @@ DATA_ERRORS: Final = (
 )
 LONGEST_ERROR: Final = 500
 
+# Every row is named by its key. Of tables of up to some ten thousand rows PostgreSQL would rather read the whole.
+_LOOK_UP_BY_KEY: Final = "SET LOCAL enable_seqscan = off"
 _LOCK_LEASED: Final = """
     SELECT delivery_id FROM webhooks_due WHERE delivery_id = ANY(%s::uuid[]) AND lease_by = %s
     ORDER BY delivery_id FOR UPDATE
@@ -134,6 +136,7 @@ def _record_or_split(engine_id: UUID, outcomes: Sequence[Outcome]) -> Consequenc
 def _record(engine_id: UUID, outcomes: Sequence[Outcome]) -> Consequences:
     with transaction.atomic(), connection.cursor() as django_cursor:
         cursor: Cursor[Any] = django_cursor.cursor
+        cursor.execute(_LOOK_UP_BY_KEY)
         cursor.execute(_LOCK_LEASED, [uuid_array(outcome.claimed.delivery_id for outcome in outcomes), engine_id])
         leased = {row[0] for row in cursor.fetchall()}
         batch = _Batch()

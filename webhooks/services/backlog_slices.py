@@ -126,8 +126,11 @@ def move_slice(move: BacklogMove, size: Size) -> Slice:
     if move.kind != BacklogKind.CANCEL:
         return _move_held(move, size)
     cancelled = _take(move, size, _TAKE_ALL, _CANCEL_TAKEN)
-    # Only when nothing of it is in the queue any more: an engine may be about to hold a row that it has leased.
-    return cancelled if cancelled.moved or not cancelled.is_finished else _move_held(move, size)
+    if not cancelled.is_finished:
+        return cancelled
+    # Only now that nothing of it is in the queue any more: an engine may have been about to hold a row it had leased.
+    of_held = _move_held(move, size)
+    return Slice(cancelled.moved + of_held.moved, of_held.is_finished)
 
 
 def _take(move: BacklogMove, size: Size, take: str, update: str) -> Slice:

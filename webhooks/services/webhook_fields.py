@@ -52,7 +52,7 @@ class WebhookFields(TypedDict, total=False):
     rate_limit_per_minute: int | None
 
 
-_CHECKED_BY_THE_MODEL: Final = (
+PLAIN_FIELDS: Final = (
     "description",
     "is_active",
     "event_types",
@@ -85,7 +85,7 @@ def defaults() -> WebhookFields:
 
     Secrets are not among them, nor the scheme that the signing secret is made for: they are kept.
     """
-    names = [name for name in _CHECKED_BY_THE_MODEL if name != "signature_scheme"]
+    names = [name for name in PLAIN_FIELDS if name != "signature_scheme"]
     of_model = {name: _model_field(name).get_default() for name in names}
     return cast("WebhookFields", {"url": None, "integration": None, **of_model})
 
@@ -105,7 +105,7 @@ class _Assignment:
             self._refuse("workflow_name", name_problems(self.webhook.workflow_name))
         for name in self.values.keys() - WebhookFields.__annotations__.keys():
             self._refuse(name, ["This field cannot be changed."])
-        for name in _CHECKED_BY_THE_MODEL:
+        for name in PLAIN_FIELDS:
             if name in self.values:
                 self._assign_plain(name, self.values[name])
         if "auth_token" in self.values:

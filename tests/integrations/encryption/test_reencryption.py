@@ -113,7 +113,7 @@ def test_goes_through_rows_in_batches(tenant: Tenant, make_webhook: Callable[...
         make_webhook(tenant, f"webhook-{n}")
     old = retire(tenant)
 
-    assert [moved.values for moved in move_values(old, batch_size=2)] == [0, 0, 6, 6, 3]
+    assert [moved.values for moved in move_values(old, batch_size=2) if moved.values] == [6, 6, 3]
 
 
 def test_a_row_that_changed_since_it_was_read_is_left_to_the_next_pass(
