@@ -57,7 +57,9 @@ API_KEY_PEPPER_PREVIOUS = env.items("API_KEY_PEPPER_PREVIOUS")
 if not API_KEY_PEPPER:
     env.problems.append("API_KEY_PEPPER is not set: `manage.py generate_api_key_pepper` prints a new one.")
 if not all(re.fullmatch(r"(?:[0-9a-fA-F]{64})?", _pepper) for _pepper in (API_KEY_PEPPER, *API_KEY_PEPPER_PREVIOUS)):
-    env.problems.append("API_KEY_PEPPER and each of API_KEY_PEPPER_PREVIOUS must be 64 hexadecimal characters (32 bytes).")
+    env.problems.append(
+        "API_KEY_PEPPER and each of API_KEY_PEPPER_PREVIOUS must be 64 hexadecimal characters (32 bytes)."
+    )
 
 # --- Servers --------------------------------------------------------------------------------------------------
 
@@ -312,7 +314,11 @@ CELERY_BEAT_SCHEDULE = {
     "move-backlogs": {"task": "webhooks.move_backlogs", "schedule": 1.0, "options": {"expires": 5}},
     "make-partitions": {"task": "analytics.make_partitions", "schedule": 3600.0},
     "sweep-deleted-tenants": {"task": "integrations.sweep_deleted_tenants", "schedule": 60.0},
-    "send-invitation-mails": {"task": "integrations.send_invitation_mails", "schedule": 60.0, "options": {"expires": 60}},
+    "send-invitation-mails": {
+        "task": "integrations.send_invitation_mails",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "purge-api-key-usage": {"task": "integrations.purge_api_key_usage", "schedule": 3600.0},
     "forget-idempotency-answers": {"task": "integrations.forget_idempotency_answers", "schedule": 600.0},
     "publish-received": {"task": "webhooks.publish_received", "schedule": 10.0, "options": {"expires": 20}},

@@ -10,8 +10,10 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from integrations.api.audience import Audience
 from integrations.api.documents import DocumentView, JSONDocumentView
 from integrations.pages.invitation import InvitationPage
+from webhooks.api.urls import publishing_urlpatterns
 
 urlpatterns = [
+    path("api/", include(publishing_urlpatterns)),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("invitations/<str:token>", InvitationPage.as_view(), name="invitation"),

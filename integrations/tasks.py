@@ -5,8 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 
 from integrations.api_keys.usage import purge_usage
-from integrations.services.invitation_mails import send_invitation_mails
 from integrations.services.idempotency import forget_expired
+from integrations.services.invitation_mails import send_invitation_mails
 from integrations.services.tenants import sweep_deleted_tenants
 
 

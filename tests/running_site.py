@@ -34,7 +34,7 @@ class RunningSite:
     ) -> None:
         """On the suite's servers, unless it names others: a `database_server` (any database of it) and a `redis_url`."""
         self.log_path = folder / "site.log"
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.worker_processes = worker_processes
         self.database = f"site_{secrets.token_hex(6)}"
@@ -82,7 +82,7 @@ class RunningSite:
         self.start("web", "gunicorn", "--config", "config/gunicorn_conf.py", "config.wsgi")
         self.start_worker()
         self.start_beat()
-        wait_until(self._answers, f"the site answers ({self.log_path})", START_SECONDS)
+        wait_until(self.answers, f"the site answers ({self.log_path})", START_SECONDS)
 
     def start_worker(self) -> None:
         self.start("worker", "celery", "-A", "config", "worker", "--concurrency", str(self.worker_processes))
@@ -142,12 +142,13 @@ class RunningSite:
         session.headers["Authorization"] = f"Bearer {answer.json()['access']}"
         return session
 
-    def _answers(self) -> bool:
+    def answers(self, url: str = "") -> bool:
+        """Tell whether the site answers, or another one of the same processes; fail when one of them has ended."""
         for name, process in self._processes.items():
             if process.poll() is not None:
                 raise AssertionError(f"{name} ended with {process.returncode}:\n{self.log_path.read_text()[-4000:]}")
         try:
-            return requests.get(f"{self.url}/readyz", timeout=5).status_code == 200
+            return requests.get(f"{url or self.url}/readyz", timeout=5).status_code == 200
         except requests.ConnectionError:
             return False
 
@@ -163,7 +164,7 @@ def wait_until(condition: Any, what: str, seconds: float = 15) -> Any:
         time.sleep(0.05)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

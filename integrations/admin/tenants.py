@@ -38,7 +38,7 @@ class TenantAdmin(TenantPeopleAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
         return ["created_at", "updated_at", *(["slug", "api_keys"] if obj else [])]
 
-    def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[Any]:
         return [*self.fields, *(["api_keys"] if obj else [])]
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:

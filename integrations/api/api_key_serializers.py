@@ -43,7 +43,9 @@ class APIKeySerializer(serializers.ModelSerializer[APIKey]):
 
 class IssuedKeySerializer(APIKeySerializer):
     secret = serializers.CharField(
-        read_only=True, allow_null=True, help_text="The whole key. Shown here and never again: null in a repeated answer."
+        read_only=True,
+        allow_null=True,
+        help_text="The whole key. Shown here and never again: null in a repeated answer.",
     )
 
     class Meta:

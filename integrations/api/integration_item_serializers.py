@@ -49,9 +49,9 @@ class ItemCreateEnvelope(ItemChangeEnvelope):
     owner = serializers.ChoiceField(choices=["me"], required=False, allow_null=True)
 
 
-ANY_ITEM: Final = one_of(
-    "IntegrationItem", [shown(provider, base=ItemEnvelope, suffix="IntegrationItem") for provider in all_providers()]
-)
+_ITEMS: Final = [shown(provider, base=ItemEnvelope, suffix="IntegrationItem") for provider in all_providers()]
+ANY_ITEM: Final = one_of("IntegrationItem", _ITEMS)
+ITEMS: Final = one_of("IntegrationItem", _ITEMS, many=True)
 ANY_ITEM_CREATE: Final = one_of(
     "IntegrationItemCreate",
     [

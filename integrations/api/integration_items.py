@@ -25,6 +25,7 @@ from integrations.api.integration_item_serializers import (
     ANY_ITEM,
     ANY_ITEM_CHANGE,
     ANY_ITEM_CREATE,
+    ITEMS,
     LOGGED,
     item_examples,
     written_item_examples,
@@ -97,7 +98,7 @@ class _ItemMixin(MemberMixin):
         operation_id="integration_items_list",
         summary="List integrations",
         description="By slot, then by age. The tenant's, and for a member their own; secrets are masked.",
-        responses=ANY_ITEM,
+        responses=ITEMS,
         examples=item_examples(),
     )
 )

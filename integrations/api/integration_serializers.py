@@ -119,8 +119,10 @@ def shown(
 _SHOWN = {provider.key: shown(provider) for provider in all_providers()}
 
 
-def one_of(name: str, serializer_classes: list[type[serializers.Serializer]]) -> PolymorphicProxySerializer:
-    return PolymorphicProxySerializer(name, serializer_classes, resource_type_field_name=None, many=False)
+def one_of(
+    name: str, serializer_classes: list[type[serializers.Serializer]], *, many: bool = False
+) -> PolymorphicProxySerializer:
+    return PolymorphicProxySerializer(name, serializer_classes, resource_type_field_name=None, many=many)
 
 
 def _slot_field(slot: str) -> serializers.Field:

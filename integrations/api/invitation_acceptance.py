@@ -77,6 +77,7 @@ class AcceptInvitationView(APIView):
 
     authentication_classes = (JWTAuthentication,)
     permission_classes = (AllowAny,)
+    also_fails_with = frozenset({404})
 
     @extend_schema(
         tags=["auth"],

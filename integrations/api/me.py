@@ -105,7 +105,7 @@ class Me(MemberMixin, APIView):
         summary="What your credential is",
         description="The tenant, and what may be done in it: of an API key, or of a person and their memberships.",
         responses=PolymorphicProxySerializer(
-            "Me", [APIKeyMeSerializer, MemberMeSerializer], resource_type_field_name="kind"
+            "Me", {"api_key": APIKeyMeSerializer, "member": MemberMeSerializer}, resource_type_field_name="kind"
         ),
         examples=[_OF_KEY, _OF_MEMBER],
     )

@@ -181,6 +181,7 @@ class MemberDetail(MemberMixin, APIView):
 class OwnMembership(MemberMixin, APIView):
     """For people only: an API key is nobody's membership."""
 
+    also_fails_with = frozenset({404, 409})
     scopes = {"GET": ANY_CREDENTIAL, "DELETE": ANY_CREDENTIAL}
 
     @extend_schema(

@@ -147,8 +147,11 @@ class ProblemAwareSchema(AutoSchema):
             failures |= {404, 422}
         if preconditions.takes_condition(self.view, self.method):
             failures |= {412, 422}
+        if any(parameter["in"] == "query" for parameter in self._get_parameters()):
+            failures.add(422)
         if self._is_for_tenants() or self.view.get_throttles():
             failures.add(429)
+        failures |= getattr(self.view, "also_fails_with", frozenset())
         return sorted(failures)
 
 

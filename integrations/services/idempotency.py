@@ -7,7 +7,6 @@ given back when the request fails. One whose process died in between is free aga
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,19 +18,18 @@ import structlog
 from django.db import connection, transaction
 
 from integrations.errors import ConflictError, InvalidInputError
+from integrations.idempotency_keys import WHAT_A_KEY_IS, is_key
 from integrations.ids import uuid7
 from integrations.isolation.scope import tenant_scope
 from integrations.models.idempotency import IdempotencyAnswer
 
 logger = structlog.get_logger(__name__)
 
-MAX_KEY_LENGTH: Final = 255
 KEPT_FOR: Final = timedelta(hours=24)
 # Longer than any request: one may wait 60 s for a delivery.
 LEASE: Final = timedelta(minutes=2)
 BATCH: Final = 5_000
 _RETRY_AFTER_SECONDS: Final = 1
-_KEY: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 # Waits for a transaction that is just claiming the same key. A key whose time is over counts as new.
 _CLAIM: Final = """
@@ -69,28 +67,21 @@ class Remembered:
     members: tuple[str, ...]
 
 
-def checked_key(key: str) -> str:
-    """Return an idempotency key as it is stored; InvalidInputError if it is none."""
-    if len(key) > MAX_KEY_LENGTH or not _KEY.fullmatch(key):
-        raise InvalidInputError(
-            {"Idempotency-Key": [f"Give 1 to {MAX_KEY_LENGTH} characters of printable ASCII, without blanks around."]}
-        )
-    return key
-
-
 def claim(*, tenant_id: UUID | None, audience: str, key: str, fingerprint: str) -> Claim | Remembered:
     """Claim a key for a request, or return what was answered under it before.
 
     Keys of a tenant, of those who act for it on the platform, and of the platform itself are apart. Of requests that
-    come at once one gets the claim. Raises ConflictError for a key that was used for another request, and, with the
-    seconds to wait, for one whose request is still under way.
+    come at once one gets the claim. Raises InvalidInputError for what is no key, and ConflictError for a key that was
+    used for another request and, with the seconds to wait, for one whose request is still under way.
     """
+    if not is_key(key):
+        raise InvalidInputError({"Idempotency-Key": [WHAT_A_KEY_IS]})
     mine = Claim(uuid7(), tenant_id)
     wanted: dict[str, Any] = {
         "id": mine.id,
         "tenant": tenant_id,
         "audience": audience,
-        "key": checked_key(key),
+        "key": key,
         "fingerprint": fingerprint,
         "kept": KEPT_FOR,
         "lease": LEASE,

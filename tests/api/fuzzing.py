@@ -46,10 +46,10 @@ def _site(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 class Fuzzer:
     """Fuzzes what an OpenAPI document describes, as whoever carries `headers`.
 
-    `prepare` makes the objects that a path names, for one operation, and returns what to say for them.
+    `prepare` makes the objects that a path names, for one operation, and returns what the path says for them.
     """
 
-    def __init__(self, document: str, *, headers: Mapping[str, str], prepare: Callable[[str, list[str]], Values]) -> None:
+    def __init__(self, document: str, *, headers: Mapping[str, str], prepare: Callable[[list[str]], Values]) -> None:
         self._schema = schemathesis.openapi.from_wsgi(document, _site)
         self._headers = dict(headers)
         self._prepare = prepare
@@ -60,7 +60,7 @@ class Fuzzer:
 
     def _problems(self, operation: Any) -> Iterator[str]:
         names = [parameter.name for parameter in operation.path_parameters]
-        real = dict(self._prepare(operation.label, names)) if names else {}
+        real = dict(self._prepare(names)) if names else {}
         kinds: dict[str, dict[str, Any]] = {
             "as documented": {"path_parameters": real or None},
             "wrong": {"generation_mode": GenerationMode.NEGATIVE, "path_parameters": real or None},

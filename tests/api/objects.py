@@ -78,6 +78,11 @@ def _integration(tenant: Tenant, actor: Actor) -> Names:
     return (str(add_integration(actor=actor, tenant=tenant, provider="n8n", values=N8N).id),)
 
 
+def _slot(tenant: Tenant, actor: Actor) -> Names:
+    _integration(tenant, actor)
+    return ("n8n",)
+
+
 def _own_integration(tenant: Tenant, actor: Actor) -> Names:
     owner = make_member(tenant, actor)
     return (str(add_integration(actor=actor, tenant=tenant, provider="n8n", values=N8N, owner=owner).id),)
@@ -99,6 +104,7 @@ OBJECTS: Final[Mapping[str, Factory]] = {
     "member": _member,
     "receiver": _receiver,
     "recovery": _recovery,
+    "slot": _slot,
     "webhook": _webhook,
 }
 # Those that belong to one member of the tenant: to the others, and to its API keys, they are not there.

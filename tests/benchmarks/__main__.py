@@ -8,10 +8,6 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-import psycopg
-import redis
-
-from config.redis_address import redis_py_url
 from tests.benchmarks.report import Report, write_into
 from tests.benchmarks.site import Site, running_site
 
@@ -42,9 +38,9 @@ def main() -> None:
         site.prepare()
         for name in wanted:
             _run(site, name, (YARDSTICKS | SECTIONS)[name])
-        results = report.markdown(postgres=_postgres_version(site), redis=_redis_version(site))
+        results = report.markdown(postgres=site.postgres_version(), redis=site.redis_version())
     if arguments.write:
-        write_into(arguments.write, results)
+        write_into(arguments.write, report, results)
         sys.stdout.write(f"\nWritten into {arguments.write}.\n")
 
 
@@ -67,17 +63,6 @@ def _arguments() -> argparse.Namespace:
     if unknown := set(arguments.only or ()) - set(names):
         parser.error(f"there is no section {', '.join(sorted(unknown))}: choose from {', '.join(names)}")
     return arguments
-
-
-def _postgres_version(site: Site) -> str:
-    with psycopg.connect(site.processes.database_url) as connection:
-        version = connection.info.server_version
-    return f"{version // 10_000}.{version % 10_000}"
-
-
-def _redis_version(site: Site) -> str:
-    with redis.Redis.from_url(redis_py_url(site.processes.environment["REDIS_URL"])) as client:
-        return str(client.info("server")["redis_version"])
 
 
 if __name__ == "__main__":

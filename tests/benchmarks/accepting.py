@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import requests
-
 from tests.benchmarks.bare_loop import BODY
-from tests.benchmarks.dataset import TYPE
-from tests.benchmarks.http_load import load
+from tests.benchmarks.dataset import TYPE, make_key
+from tests.benchmarks.http_load import Asked, load
 from tests.benchmarks.report import Bar
 from webhooks.models import Webhook
 
@@ -24,34 +23,28 @@ BIG_BATCH = 1_000
 def run(site: Site) -> None:
     # One webhook hears of the events; the others are called by name only.
     Webhook.objects.filter(id=site.target_ids[0]).update(event_types=[TYPE])
+    event = {"type": TYPE, "payload": json.loads(BODY)}
+    key = make_key(site.tenant)
     with site.web() as url:
-        session = site.processes.session()
-        base = f"{url}/api/platform/tenants/{site.tenant.id}"
-        event = {"type": TYPE, "payload": json.loads(BODY)}
-        _measure(site, session, f"{base}/events", event, events=1, connections=16, bar=500)
+        one = Asked(url=f"{url}/api/v1/events", token=key, body=json.dumps(event))
+        _measure(site, "one a request, with an API key", one, events=1, bar=500)
+        platform = str(site.processes.session().headers["Authorization"])
+        theirs = replace(one, url=f"{url}/api/platform/tenants/{site.tenant.id}/events", token=platform)
+        _measure(site, "one a request, of a platform admin", theirs, events=1)
         for size in (BATCH, BIG_BATCH):
-            batch = {"events": [event] * size}
-            _measure(site, session, f"{base}/events/batch", batch, events=size, connections=4, bar=5_000)
+            batch = replace(one, url=f"{one.url}/batch", body=json.dumps({"events": [event] * size}), connections=4)
+            _measure(site, f"{size:,} a request", batch, events=size, bar=5_000)
     Webhook.objects.filter(id=site.target_ids[0]).update(event_types=[])
     site.empty()
 
 
-def _measure(
-    site: Site, session: requests.Session, url: str, body: dict[str, object], *, events: int, connections: int, bar: int
-) -> None:
-    what = "one a request" if events == 1 else f"{events:,} a request"
-    first = session.post(url, json=body, timeout=30)
-    if first.status_code == 404:
-        site.report.remarks.append(f"Events, {what}: not measured, there is no such route.")
-        return
-    assert first.status_code in {200, 202, 207}, first.text
+def _measure(site: Site, what: str, asked: Asked, *, events: int, bar: int | None = None) -> None:
+    load(replace(asked, seconds=0.5))
     site.empty()
-    found = load(
-        url, token=str(session.headers["Authorization"]), body=json.dumps(body), connections=connections,
-        seconds=3 if site.is_quick else 8,
-    )  # fmt: skip
+    found = load(replace(asked, seconds=3 if site.is_quick else 8))
     stored = int(site.value("SELECT count(*) FROM webhooks_due"))
     assert stored >= found.answered * events, f"{stored} deliveries of {found.answered} answers"
-    rate = found.answered * events / found.seconds
-    note = f"{connections} connections, p50 {found.middle_ms:.0f} ms, p99 {found.high_ms:.0f} ms an answer"
-    site.report.add(SECTION, what, rate, "events/s", bars=[(Bar(bar), rate, "/s")], note=note)
+    rate = found.per_second * events
+    note = f"{asked.connections} connections, p50 {found.middle_ms:.0f} ms, p99 {found.high_ms:.0f} ms an answer"
+    bars = [(Bar(bar), rate, "/s")] if bar else []
+    site.report.add(SECTION, what, rate, "events/s", bars=bars, note=note)

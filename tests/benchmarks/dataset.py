@@ -19,6 +19,7 @@ from django.db import models
 from integrations.activity.actor import Actor
 from integrations.ids import uuid7
 from integrations.models import Tenant
+from integrations.services.api_keys import create_api_key
 from integrations.services.tenants import create_tenant
 from tests.benchmarks.bare_loop import BODY
 from webhooks.models import Delivery, Due, Event, Payload, Webhook
@@ -31,6 +32,12 @@ WEBHOOKS = 50
 
 def make_tenant(name: str) -> Tenant:
     return create_tenant(actor=ACTOR, name=name, slug=f"{name}-{secrets.token_hex(3)}")
+
+
+def make_key(tenant: Tenant) -> str:
+    """Make an API key that may do everything, often; return the value of its `Authorization` header."""
+    issued = create_api_key(actor=ACTOR, tenant=tenant, access=None, name="bench", scopes=["*"], rate_limit=1_000_000)
+    return f"Bearer {issued.text}"
 
 
 def make_webhooks(tenant: Tenant, url: str, count: int, **fields: Any) -> list[Webhook]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import ClassVar, Final, Protocol
 
 LIBRARIES: Final = ("aiohttp", "httptools", "uvloop", "celery", "django", "psycopg", "requests", "gunicorn")
-BEGIN, END = "<!-- results: written by make bench -->", "<!-- end of results -->"
-_HEADINGS = ("what", "figure", "× bare loop", "× one task per call", "bar", "held")
+END = "<!-- end of results -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +27,19 @@ class Bar:
         return figure <= self.value if self.at_most else figure >= self.value
 
 
+class Row(Protocol):
+    """One line of a table; the lines of a section have the same headings. `alignment` is Markdown's, as long as they."""
+
+    headings: ClassVar[tuple[str, ...]]
+    alignment: ClassVar[str]
+
+    def cells(self) -> tuple[str, ...]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
+    headings: ClassVar = ("what", "figure", "× bare loop", "× one task per call", "bar", "held")
+    alignment: ClassVar = "|---|---:|---:|---:|---|---|"
     what: str
     figure: float
     unit: str
@@ -40,22 +50,21 @@ class Line:
     note: str = ""
 
     def cells(self) -> tuple[str, ...]:
-        bars = ", ".join(f"{'≤' if bar.at_most else '≥'} {_number(bar.value)} {unit}" for bar, _, unit in self.bars)
-        held = ", ".join("yes" if bar.is_held(figure) else "**no**" for bar, figure, _ in self.bars)
-        figure = f"{_number(self.figure)} {self.unit}" + (f" ({self.note})" if self.note else "")
-        return self.what, figure, _ratio(self.ratio_to_bare), _ratio(self.ratio_to_tasks), bars, held
+        figure = f"{number(self.figure)} {self.unit}" + (f" ({self.note})" if self.note else "")
+        return self.what, figure, ratio(self.ratio_to_bare), ratio(self.ratio_to_tasks), *judged(self.bars)
 
 
 @dataclass(slots=True)
 class Report:
-    """All sections of a run. The first figures of the bare loop and of the baseline are what others are compared with."""
+    """All sections of a run, for the block of the page that `written_by` writes. The first figures of the bare loop and of the baseline are what others are compared with."""
 
     command: str
+    written_by: str = "make bench"
     bare_per_second: float | None = None
     tasks_per_second: float | None = None
     bare_microseconds: float | None = None
     """Processor time of one request of the bare loop: a ratio to it holds on a busy machine, too."""
-    sections: dict[str, list[Line]] = field(default_factory=dict)
+    sections: dict[str, list[Row]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     load_before: float = field(default_factory=lambda: os.getloadavg()[0])
 
@@ -73,11 +82,15 @@ class Report:
         """Add a figure; `is_compared` gives it the ratios to the bare loop and to the baseline of this run."""
         to_bare = figure / self.bare_per_second if is_compared and self.bare_per_second else None
         to_tasks = figure / self.tasks_per_second if is_compared and self.tasks_per_second else None
-        self.sections.setdefault(section, []).append(Line(what, figure, unit, tuple(bars), to_bare, to_tasks, note))
+        self.add_row(section, Line(what, figure, unit, tuple(bars), to_bare, to_tasks, note))
+
+    def add_row(self, section: str, row: Row) -> None:
+        self.sections.setdefault(section, []).append(row)
 
     def text_of(self, section: str) -> str:
-        rows = [_HEADINGS, *(line.cells() for line in self.sections.get(section, []))]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADINGS))]
+        found = self.sections.get(section, [])
+        rows = [*({row.headings for row in found}), *(row.cells() for row in found)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         return "\n".join([f"\n== {section}", *lines, ""])
 
@@ -85,7 +98,7 @@ class Report:
         versions = [f"Python {platform.python_version()}", f"PostgreSQL {postgres}", f"Redis {redis}"]
         versions += [f"{name} {version(name)}" for name in LIBRARIES]
         lines = [
-            BEGIN,
+            _begin(self.written_by),
             f"- Command: `{self.command}`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             f"- Machine: {_processor()}, {os.cpu_count()} cores, {_memory_gib():.0f} GiB, {platform.system()} "
             f"{platform.release()}; receiver, PostgreSQL, Redis, workers and load all on it",
@@ -93,35 +106,48 @@ class Report:
             f"- Versions: {', '.join(versions)}",
         ]
         for section, rows in self.sections.items():
-            lines += ["", f"### {section}", "", f"| {' | '.join(_HEADINGS)} |", "|---|---:|---:|---:|---|---|"]
+            lines += ["", f"### {section}", "", f"| {' | '.join(rows[0].headings)} |", rows[0].alignment]
             lines += [f"| {' | '.join(line.cells())} |" for line in rows]
         if self.remarks:
             lines += ["", *(f"- {remark}" for remark in self.remarks)]
         return "\n".join([*lines, END])
 
 
-def write_into(page: Path, results: str) -> None:
-    """Replace the page's results, and leave its words alone."""
-    text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
+def write_into(page: Path, report: Report, results: str) -> None:
+    """Replace the results of this kind of run, and leave the page's words and other results alone."""
+    before, begin, rest = page.read_text(encoding="utf-8").partition(_begin(report.written_by))
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(
+            f"{page} has no place for the results of {report.written_by}: {_begin(report.written_by)} … {END}"
+        )
     page.write_text(before + results + after, encoding="utf-8")
+
+
+def _begin(written_by: str) -> str:
+    return f"<!-- results: written by {written_by} -->"
+
+
+def judged(bars: Sequence[tuple[Bar, float, str]]) -> tuple[str, str]:
+    """Return the cells of the bars, and of whether they are held."""
+    shown = ", ".join(f"{'≤' if bar.at_most else '≥'} {number(bar.value)} {unit}" for bar, _, unit in bars)
+    return shown, ", ".join("yes" if bar.is_held(figure) else "**no**" for bar, figure, _ in bars)
 
 
 def middle(figures: Iterable[float]) -> tuple[float, str]:
     """Return the median of several runs, and a note with their spread."""
     known = sorted(figures)
-    note = f"median of {len(known)}: {_number(known[0])} to {_number(known[-1])}" if len(known) > 1 else ""
+    note = f"median of {len(known)}: {number(known[0])} to {number(known[-1])}" if len(known) > 1 else ""
     return median(known), note
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _ratio(value: float | None) -> str:
+def ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 

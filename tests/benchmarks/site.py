@@ -17,22 +17,24 @@ from uuid import UUID
 
 import psutil
 import psycopg
+import redis
 
 from config.embedded import EmbeddedServers
 from config.embedded.places import places_of
+from config.redis_address import redis_py_url
 from tests.benchmarks.receiver import running_receiver
 from tests.benchmarks.report import Report
-from tests.running_site import RunningSite, wait_until
+from tests.running_site import RunningSite, free_port, wait_until
 from tests.servers import remove, site_environment
 
 if TYPE_CHECKING:
     from integrations.models import Tenant
 
-_EMPTIED = (
-    *("webhooks_event", "webhooks_payload", "webhooks_delivery", "webhooks_due"),
-    *("analytics_webhookcall", "analytics_hourlyrollup"),
-)
+_ACCEPTED = ("webhooks_event", "webhooks_payload", "webhooks_delivery", "webhooks_due")
+_EMPTIED = (*_ACCEPTED, "analytics_webhookcall", "analytics_hourlyrollup")
 ENGINE_START_SECONDS = 60
+# Limits are counted as ever, but high enough for a load.
+_SETTINGS = {"LOG_LEVEL": "WARNING", "WEB_CONCURRENCY": "1", "TENANT_REQUESTS_PER_HOUR": "1000000000"}
 
 
 class _Processes(RunningSite):
@@ -87,6 +89,11 @@ class Site:
             connection.execute(f"TRUNCATE {', '.join(_EMPTIED)}")
             connection.execute("UPDATE webhooks_webhookstats SET total_calls = 0, attempts = 0")
 
+    def empty_queue(self) -> None:
+        """Forget all events and their deliveries; calls and rollups stay."""
+        with psycopg.connect(self.processes.database_url, autocommit=True) as connection:
+            connection.execute(f"TRUNCATE {', '.join(_ACCEPTED)}")
+
     def done(self) -> int:
         """Count finished deliveries by their webhooks' totals, which cost the engine nothing to be read."""
         return int(self.value("SELECT coalesce(sum(total_calls), 0) FROM webhooks_webhookstats"))
@@ -122,14 +129,26 @@ class Site:
         return time.monotonic() - since
 
     @contextmanager
-    def web(self) -> Iterator[str]:
-        """Run gunicorn with one process, and give the site's address."""
-        self.processes.start("web", "gunicorn", "--config", "config/gunicorn_conf.py", "config.wsgi")
+    def web(self, application: str = "config.wsgi") -> Iterator[str]:
+        """Run gunicorn with one process, and give the site's address. Several applications may run beside one another."""
+        port = self.processes.port if application == "config.wsgi" else free_port()
+        url = f"http://127.0.0.1:{port}"
+        options = ("--config", "config/gunicorn_conf.py", "--bind", f"127.0.0.1:{port}")
+        self.processes.start(application, "gunicorn", *options, application)
         try:
-            wait_until(self.processes._answers, "the site answers", 60)
-            yield self.processes.url
+            wait_until(lambda: self.processes.answers(url), f"{application} answers", 60)
+            yield url
         finally:
-            self.processes.stop("web")
+            self.processes.stop(application)
+
+    def postgres_version(self) -> str:
+        with self.connect() as connection:
+            version = connection.info.server_version
+        return f"{version // 10_000}.{version % 10_000}"
+
+    def redis_version(self) -> str:
+        with redis.Redis.from_url(redis_py_url(self.processes.environment["REDIS_URL"])) as client:
+            return str(client.info("server")["redis_version"])
 
 
 @contextmanager
@@ -142,7 +161,7 @@ def running_site(report: Report, *, is_quick: bool) -> Iterator[Site]:
             urls = {"DATABASE": servers.start_postgres(), "REDIS": servers.start_redis()}
             os.environ.update({f"SIGNALBOX_TEST_{name}_URL": url for name, url in urls.items()})
             with site_environment() as environment, running_receiver() as receiver:
-                os.environ.update(environment | {"LOG_LEVEL": "WARNING", "WEB_CONCURRENCY": "1"})
+                os.environ.update(environment | _SETTINGS)
                 with _Processes(folder) as processes:
                     _set_up_django(processes)
                     places = places_of(folder)

@@ -22,7 +22,8 @@ from integrations.services.integrations import create_integration
 from integrations.services.memberships import add_member
 from integrations.services.tenants import create_tenant
 from tests.analytics.calls import call, record
-from webhooks.models import Webhook
+from tests.webhooks.delivery_steps import failed
+from webhooks.models import Delivery, Webhook
 from webhooks.services.webhooks import create_webhook
 
 ACTOR = Actor.system("test")
@@ -68,6 +69,7 @@ ROWS: dict[type[Model], Callable[[int], Any]] = {
     ),
     Webhook: _webhook,
     WebhookCall: _call,
+    Delivery: lambda number: failed(_webhook(number)),
 }
 LISTED = sorted(admin.site._registry, key=lambda model: model._meta.label)
 

@@ -13,6 +13,7 @@ from pytest_django import Settings
 import manage
 from analytics.models import HourlyRollup, WebhookCall
 from integrations.activity.actor import Actor
+from integrations.api_keys.checking import check_key
 from integrations.models import ActivityLog, Integration, Membership, Role, Tenant, User
 from integrations.platform_roles import PlatformRole, role_of
 from integrations.services.memberships import add_member
@@ -104,7 +105,9 @@ def test_reset_waits_for_engines_that_have_deliveries_in_hand(filled: Tenant, mo
 
 
 def test_seed_demo_makes_the_tenant_once(db: None) -> None:
-    assert "Demo Company" in run("seed_demo")
+    printed = run("seed_demo")
+    assert "Demo Company" in printed
+    assert check_key(printed.split()[-1], address=None).tenant.slug == "demo"
     counts = (Tenant.objects.count(), Integration.objects.count(), Webhook.objects.count())
     assert counts == (1, 3, 2)
     assert "there already" in run("seed_demo")

@@ -24,7 +24,7 @@ OBJECTS: dict[str, Callable[[Scene], str]] = {
     "webhook": lambda scene: str(scene.webhook.pk),
 }
 WITHOUT_SECRETS = {
-    *("key", "delivery", "recovery", "event", "call", "member", "membership", "invitation", "message", "rule"),
+    *("key", "delivery", "recovery", "event", "call", "member", "membership", "invitation", "message", "receiver"),
 }
 
 

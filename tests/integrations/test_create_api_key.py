@@ -37,6 +37,7 @@ def test_takes_networks_limit_and_end(tenant: Tenant) -> None:
     )
     key = APIKey.objects.get()
     assert (key.allowed_networks, key.rate_limit) == (["10.0.0.0/8", "::1/128"], 5)
+    assert key.expires_at is not None
     assert timedelta(days=29) < key.expires_at - timezone.now() < timedelta(days=30)
 
 

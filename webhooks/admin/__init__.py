@@ -1,3 +1,3 @@
-from webhooks.admin import webhooks
+from webhooks.admin import deliveries, webhooks
 
-__all__ = ["webhooks"]
+__all__ = ["deliveries", "webhooks"]

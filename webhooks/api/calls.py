@@ -15,7 +15,7 @@ from webhooks.api.sending import (
     WAIT_PARAMETERS,
     SendingMixin,
     answered,
-    result_of,
+    only_result,
     results_by_name,
 )
 from webhooks.api.sending_examples import ACCEPTED, CALL, CALL_UNDER_WAY, CALLED, PUBLISH_UNDER_WAY, PUBLISHED
@@ -46,8 +46,7 @@ class WebhookCallView(SendingMixin, APIView):
         given = CallBodySerializer(data=request.data)
         given.is_valid(raise_exception=True)
         sent = self.sent(request, given.validated_data, choose=named(self.kwargs["webhook"]))
-        (result,) = sent.results.values()
-        return answered(request, sent, result_of(result))
+        return answered(request, sent, only_result)
 
 
 class BroadcastView(SendingMixin, APIView):
@@ -70,4 +69,4 @@ class BroadcastView(SendingMixin, APIView):
         given = CallBodySerializer(data=request.data)
         given.is_valid(raise_exception=True)
         sent = self.sent(request, given.validated_data, choose=everyone)
-        return answered(request, sent, results_by_name(sent))
+        return answered(request, sent, results_by_name)

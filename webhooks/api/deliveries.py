@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, OpenApiTypes, extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -103,8 +103,7 @@ class DeliveryRetry(_DeliveryMixin, APIView):
             "or deleted, or when its payload is gone."
         ),
         request=None,
-        responses={202: DeliveryDetailSerializer},
-        examples=[ATTEMPTS],
+        responses={202: OpenApiResponse(DeliveryDetailSerializer, examples=[ATTEMPTS])},
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         retry_delivery(actor=self.actor, tenant=self.tenant, delivery_id=self.delivery_id())

@@ -12,13 +12,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from integrations.api.idempotency import KEY_HEADER
 from integrations.api.parsers import StrictJSONParser
 from integrations.api.problems import problem_of
 from integrations.api.tenancy import TenantMixin
 from integrations.errors import InvalidInputError, ServiceError
 from integrations.scopes import Scope
 from webhooks.api.sending import (
-    KEY_HEADER,
     KEY_PARAMETER,
     WAIT_PARAMETERS,
     answered,
@@ -70,7 +70,7 @@ class EventsView(TenantMixin, APIView):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         event = event_of(with_key(request))
         sent = send(tenant=self.tenant, choose=subscribers, event=event, **waiting(request))
-        return answered(request, sent, results_by_name(sent))
+        return answered(request, sent, results_by_name)
 
 
 class EventBatchParser(StrictJSONParser):

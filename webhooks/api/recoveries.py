@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, OpenApiTypes, extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -43,8 +43,8 @@ class WebhookRecover(TenantMixin, APIView):
         ),
         parameters=[_WEBHOOK],
         request=RecoverSerializer,
-        responses={202: RecoverySerializer},
-        examples=[RECOVER, RECOVERY],
+        responses={202: OpenApiResponse(RecoverySerializer, examples=[RECOVERY])},
+        examples=[RECOVER],
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         given = RecoverSerializer(data=request.data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -11,15 +11,12 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from integrations.api.idempotency import KEY_HEADER, REPLAY_HEADER
 from integrations.api.tenancy import TenantMixin
 from integrations.errors import InvalidInputError
 from webhooks.services.audience import Choose
 from webhooks.services.payloads import new_event
 from webhooks.services.sending import Sent, send
-from webhooks.services.waiting import WebhookCallResult
-
-KEY_HEADER: Final = "Idempotency-Key"
-REPLAY_HEADER: Final = "Idempotency-Replayed"
 
 WAIT_PARAMETERS: Final = [
     OpenApiParameter("wait", bool, description="`true`: wait for the results instead of answering at once."),
@@ -77,12 +74,12 @@ def waiting(request: Request) -> dict[str, Any]:
     return options
 
 
-def answered(request: Request, sent: Sent, results: Mapping[str, Any]) -> Response:
+def answered(request: Request, sent: Sent, results: Callable[[Sent], Mapping[str, Any]]) -> Response:
     """Answer 202 while something is under way, 200 when the end of all was waited for; with results only then."""
     waited = is_waiting(request)
     is_over = waited and all(result.success is not None for result in sent.results.values())
     return Response(
-        {"id": sent.event_id, "deliveries": sent.delivery_ids, **(results if waited else {})},
+        {"id": sent.event_id, "deliveries": sent.delivery_ids, **(results(sent) if waited else {})},
         status=status.HTTP_200_OK if is_over else status.HTTP_202_ACCEPTED,
         headers={REPLAY_HEADER: "true"} if sent.is_replay else None,
     )
@@ -90,9 +87,10 @@ def answered(request: Request, sent: Sent, results: Mapping[str, Any]) -> Respon
 
 def results_by_name(sent: Sent) -> dict[str, Any]:
     """Return the results of an event that may have had several deliveries."""
-    return {"results": {name: result_of(result) for name, result in sent.results.items()}}
+    return {"results": {name: asdict(result) for name, result in sent.results.items()}}
 
 
-def result_of(result: WebhookCallResult) -> dict[str, Any]:
-    """Return one delivery's result."""
+def only_result(sent: Sent) -> dict[str, Any]:
+    """Return the result of an event that had one delivery."""
+    (result,) = sent.results.values()
     return asdict(result)

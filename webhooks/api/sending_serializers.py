@@ -84,6 +84,12 @@ class AcceptedSerializer(serializers.Serializer):
 class CalledSerializer(AcceptedSerializer, WebhookTestResultSerializer):
     """What was accepted and, having waited, what came of it. `success` is null while the delivery goes on."""
 
+    def get_fields(self) -> dict[str, serializers.Field]:
+        fields = super().get_fields()
+        for name in WebhookTestResultSerializer().fields:  # who does not wait gets none of them
+            fields[name].required = False
+        return fields
+
 
 class PublishedSerializer(AcceptedSerializer):
     """What was accepted and, having waited, what came of it, by the webhooks' `workflow_name`."""

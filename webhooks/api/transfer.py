@@ -98,6 +98,7 @@ class CSVParser(BaseParser):
 class WebhookExport(TenantMixin, APIView):
     scopes = {"GET": Scope.WEBHOOKS_READ, "POST": Scope.WEBHOOKS_WRITE}
     safe_to_repeat = True  # it changes nothing
+    shows_secrets = True  # addresses, in clear
 
     @extend_schema(
         tags=["webhooks"],
@@ -185,7 +186,7 @@ class WebhookImport(TenantMixin, APIView):
 
 def _read(request: Request) -> tuple[list[FileRow], str | None]:
     if (request.content_type or "").partition(";")[0].strip() == CSVParser.media_type:
-        return read_csv(cast("dict[str, str]", request.data)[_CSV])
+        return read_csv(cast("dict[str, str]", request.data).get(_CSV, ""))
     return rows_of_document(request.data)
 
 

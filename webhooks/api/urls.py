@@ -22,6 +22,9 @@ from webhooks.api.webhooks import (
     WebhookTest,
 )
 
+# Asked more often than all others together. An address is found by walking down the list, so `config.urls` has these
+# first: behind the hundred others finding them was 4 % of what publishing an event costs.
+publishing_urlpatterns = [*tenant_paths("events", EventsView), *tenant_paths("events/batch", EventBatchView)]
 urlpatterns = [
     *tenant_paths("webhooks", WebhookList),
     *tenant_paths("webhooks/broadcast", BroadcastView),  # a reserved name: no webhook is called so
@@ -46,6 +49,4 @@ urlpatterns = [
     *tenant_paths("receivers/<str:receiver>", ReceiverDetail),
     *tenant_paths("receivers/<str:receiver>/secret/rotate", ReceiverRotation),
     path("webhooks/in/<str:receiver>", InboundView.as_view()),
-    *tenant_paths("events", EventsView),
-    *tenant_paths("events/batch", EventBatchView),
 ]

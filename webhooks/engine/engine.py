@@ -176,14 +176,14 @@ class Engine:
             return
 
     def _room(self) -> int:
-        """How many rows may be claimed now: a claim's worth or none, since a claim of few rows costs as much."""
+        """How many rows may be claimed now."""
         if (
             not self._has_sure_leases()
             or self._recording.is_troubled
             or self._lanes.waiting_bytes > limits.MAX_WAITING_BYTES
         ):
             return 0
-        return limits.CLAIM_ROWS if self._in_hand() + limits.CLAIM_ROWS <= limits.MAX_LEASED else 0
+        return max(0, min(limits.CLAIM_ROWS, limits.MAX_LEASED - self._in_hand()))
 
     def _in_hand(self) -> int:
         """How many deliveries are leased and not yet recorded; never 0 while a claim may be bringing some."""

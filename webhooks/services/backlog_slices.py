@@ -58,7 +58,8 @@ def _leave_queue(chosen: str, condition: str) -> str:
     """  # noqa: S608  (put together from our own constants)
 
 
-_TAKE_WAITING: Final = _leave_queue(_WAITING, "lease_by IS NULL")
+# "Has no lease", in words that fit no partial index: the rows are to be looked up one by one by their ids.
+_TAKE_WAITING: Final = _leave_queue(_WAITING, "coalesce(lease_by, delivery_id) = delivery_id")
 _TAKE_ALL: Final = _leave_queue(f"({_WAITING}) UNION ALL ({_LEASED})", "true")
 
 # The bounds on the ids are constants, so that PostgreSQL leaves out the partitions of all other days.

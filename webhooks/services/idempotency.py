@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,11 +10,9 @@ from uuid import UUID
 from django.db import connection
 
 from integrations.errors import InvalidInputError
+from integrations.idempotency_keys import WHAT_A_KEY_IS, is_key
 
-MAX_KEY_LENGTH: Final = 255
 BATCH: Final = 5_000
-# What a header can carry, because key and header are the same thing.
-_KEY: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _ACCEPTED: Final = 202
 
 # Waits for a transaction that is just storing the same key. A key whose time is over counts as new.
@@ -56,10 +53,8 @@ def checked_key(key: object) -> str | None:
     """Return an idempotency key as it is stored, None for None; InvalidInputError if it is no key."""
     if key is None:
         return None
-    if not isinstance(key, str) or len(key) > MAX_KEY_LENGTH or not _KEY.fullmatch(key):
-        raise InvalidInputError(
-            {"idempotency_key": [f"Give 1 to {MAX_KEY_LENGTH} characters of printable ASCII, without blanks around."]}
-        )
+    if not isinstance(key, str) or not is_key(key):
+        raise InvalidInputError({"idempotency_key": [WHAT_A_KEY_IS]})
     return key
 
 

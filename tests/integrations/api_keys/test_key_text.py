@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from integrations.api_keys.key_text import PATTERN, KeyText, base62
 
+ROOT = Path(__file__).resolve().parents[3]
 # Worked by hand once: changing the format makes every key that exists a typing mistake.
 KNOWN = "sb_live_0123456789ABCDEF_00000000000000000000000000000000000000000003zoP5A"
 
@@ -18,6 +20,11 @@ def test_make_gives_a_key_of_the_documented_form_which_parses_to_itself() -> Non
     assert len(made.text) == 74
     assert made.prefix == made.text[:24]
     assert KeyText.parse(made.text) == made
+
+
+def test_documented_pattern_is_the_one_of_the_code() -> None:
+    for page in ("explanation/api-keys.md", "how-to/manage-api-keys.md"):
+        assert PATTERN in (ROOT / "docs" / page).read_text()
 
 
 def test_keys_differ_in_id_and_in_secret() -> None:

@@ -141,6 +141,7 @@ def test_requests_errors_and_last_use_are_counted(make_key: Make, api_with: Clie
     assert client.post(WEBHOOKS, {"workflow_name": "x"}).status_code == 403
     assert used(issued) == [(4, 2)]
     stored = APIKey.objects.get()
+    assert stored.last_used_at is not None
     assert timezone.now() - stored.last_used_at < timedelta(minutes=1)
     assert stored.last_used_address == "192.0.2.7"
 

@@ -145,7 +145,7 @@ def test_feed_gives_up_framing_that_never_ends(start: bytes, piece: bytes) -> No
     reader = read(start)
     pieces = 0
     with pytest.raises(BadAnswerError):
-        while True:
+        while pieces < 1000:
             reader.feed(piece * 1000)
             pieces += 1
     assert pieces * 1000 * len(piece) <= FRAMING_LIMIT + len(start)
@@ -155,7 +155,7 @@ def test_feed_gives_up_a_body_that_is_nearly_all_framing() -> None:
     reader = read(CHUNKED)
     received = 0
     with pytest.raises(BadAnswerError, match="come to an end"):
-        while True:
+        while received < 2 * WIRE_LIMIT:
             piece = b"1;" + b"a" * 1000 + b"\r\nx\r\n"
             reader.feed(piece)
             received += len(piece)

@@ -97,12 +97,13 @@ def test_connection_is_not_used_again_when_the_request_was_answered_before_it_wa
     async def early(connected: Connected) -> None:
         await connected.reader.readuntil(b"\r\n\r\n")
         await connected.say(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
-        await asyncio.sleep(0.1)  # it reads on only then
+        await asyncio.sleep(0.1)  # it reads on only then, and would keep the connection
+        await connected.until_left()
 
     async def main() -> None:
         async with serving(early, answers(OK)) as server, GuardedClient() as client:
             assert (await post(client, server, body=bytes(50_000_000))).status == 413
-            await asyncio.wait_for(server.connections[0].left.wait(), 5)
+            await asyncio.wait_for(server.connections[0].left.wait(), kept_connections.KEEP_ALIVE_SECONDS / 2)
             assert (await post(client, server)).status == 200
 
     run(main())
@@ -138,7 +139,7 @@ def test_connection_is_closed_when_it_has_lived_for_long(run: Any, monkeypatch: 
     async def main() -> list[int]:
         async with serving(answers(OK)) as server, GuardedClient() as client:
             await post(client, server)
-            await asyncio.wait_for(server.connections[0].left.wait(), 5)
+            await asyncio.wait_for(server.connections[0].left.wait(), kept_connections.KEEP_ALIVE_SECONDS / 2)
             await post(client, server)
             return server.requests
 

@@ -11,11 +11,14 @@ ROOMS = ("integrations", "webhooks", "analytics", "config")
 
 # Why a tenant's request may query there as the owner.
 OUTSIDE_SCOPE = {
+    "integrations/api/me.py: _person": "the person who asks, and where else they are a member",
+    "integrations/api/members.py: list": "the names of the tenant's own members",
     "integrations/encryption/data_keys.py: cipher_of": "a key that is held in memory needs no query at all",
     "integrations/encryption/unreadable.py: mark_unreadable": "the mark has a transaction of its own",
     "integrations/isolation/transaction_settings.py: _exchange": "it opens the scope, and reads no row",
+    "integrations/member_queries.py: get_member": "the name of one of the tenant's own members",
     "integrations/services/invitations.py: invite_member": "whether the invited person has an account",
-    "integrations/services/memberships.py: _people": "the names of the tenant's own members",
+    "integrations/services/memberships.py: _user_name": "the name of one of the tenant's own members",
 }
 # Django hands these on to psycopg, past every wrapper. None of them runs in a request, but the last, which runs nothing.
 PAST_THE_CURSOR = {

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -35,14 +35,14 @@ def is_accepted(issued: IssuedKey) -> bool:
 
 
 @pytest.fixture
-def rotate(tenant: Tenant, admin_actor: Actor) -> Iterator[Callable[..., IssuedKey]]:
+def rotate(tenant: Tenant, admin_actor: Actor) -> Make:
     def rotated(issued: IssuedKey, **given: timedelta) -> IssuedKey:
         return rotate_api_key(actor=admin_actor, tenant=tenant, access=None, key_id=issued.key.id, **given)
 
     return rotated
 
 
-def test_rotation_gives_a_key_with_the_same_settings_beside_the_old_one(make_key: Make, rotate: Callable) -> None:
+def test_rotation_gives_a_key_with_the_same_settings_beside_the_old_one(make_key: Make, rotate: Make) -> None:
     end = timezone.now() + timedelta(days=90)
     old = make_key("webhooks:read", allowed_networks=["0.0.0.0/0"], rate_limit=7, expires_at=end)
     APIKey.objects.update(allowed_networks=[])
@@ -53,24 +53,25 @@ def test_rotation_gives_a_key_with_the_same_settings_beside_the_old_one(make_key
     key = new.key
     assert (key.name, key.scopes, key.rate_limit, key.expires_at) == ("Shop backend", ["webhooks:read"], 7, end)
     stored = APIKey.objects.get(id=old.key.id)
+    assert stored.expires_at is not None
     assert timedelta(hours=23) < stored.expires_at - timezone.now() <= timedelta(hours=24)
     assert verbs()[1:] == [("api_key.rotated", "ada", ["expires_at"]), ("api_key.created", "ada", [])]
 
 
-def test_rotation_without_overlap_ends_the_old_key_at_once(make_key: Make, rotate: Callable) -> None:
+def test_rotation_without_overlap_ends_the_old_key_at_once(make_key: Make, rotate: Make) -> None:
     old = make_key()
     new = rotate(old, overlap=timedelta(0))
     assert (is_accepted(old), is_accepted(new)) == (False, True)
 
 
-def test_rotation_never_gives_the_old_key_more_time(make_key: Make, rotate: Callable) -> None:
+def test_rotation_never_gives_the_old_key_more_time(make_key: Make, rotate: Make) -> None:
     end = timezone.now() + HOUR
     old = make_key(expires_at=end)
     rotate(old, overlap=7 * 24 * HOUR)
     assert APIKey.objects.get(id=old.key.id).expires_at == end
 
 
-def test_rotating_again_ends_the_oldest_at_once(make_key: Make, rotate: Callable) -> None:
+def test_rotating_again_ends_the_oldest_at_once(make_key: Make, rotate: Make) -> None:
     oldest = make_key()
     older = rotate(oldest)
     newest = rotate(older)
@@ -80,7 +81,7 @@ def test_rotating_again_ends_the_oldest_at_once(make_key: Make, rotate: Callable
 
 
 def test_key_whose_successor_lives_is_not_rotated_again_until_that_is_revoked(
-    make_key: Make, rotate: Callable, tenant: Tenant, admin_actor: Actor
+    make_key: Make, rotate: Make, tenant: Tenant, admin_actor: Actor
 ) -> None:
     old = make_key()
     lost = rotate(old)
@@ -91,9 +92,7 @@ def test_key_whose_successor_lives_is_not_rotated_again_until_that_is_revoked(
     assert is_accepted(rotate(old))
 
 
-def test_rotated_key_is_not_given_more_time(
-    make_key: Make, rotate: Callable, tenant: Tenant, admin_actor: Actor
-) -> None:
+def test_rotated_key_is_not_given_more_time(make_key: Make, rotate: Make, tenant: Tenant, admin_actor: Actor) -> None:
     old = make_key()
     rotate(old)
     before = APIKey.objects.get(id=old.key.id).expires_at
@@ -103,7 +102,7 @@ def test_rotated_key_is_not_given_more_time(
 
 
 @pytest.mark.parametrize("ended", ["revoked_at", "expires_at"])
-def test_ended_key_is_not_rotated(make_key: Make, rotate: Callable, ended: str) -> None:
+def test_ended_key_is_not_rotated(make_key: Make, rotate: Make, ended: str) -> None:
     old = make_key()
     APIKey.objects.update(**{ended: timezone.now()})
     with pytest.raises(ConflictError):
@@ -112,7 +111,7 @@ def test_ended_key_is_not_rotated(make_key: Make, rotate: Callable, ended: str) 
 
 
 @pytest.mark.parametrize("overlap", [timedelta(seconds=-1), timedelta(days=7, seconds=1)], ids=["negative", "long"])
-def test_overlap_is_7_days_at_most(make_key: Make, rotate: Callable, overlap: timedelta) -> None:
+def test_overlap_is_7_days_at_most(make_key: Make, rotate: Make, overlap: timedelta) -> None:
     old = make_key()
     with pytest.raises(InvalidInputError):
         rotate(old, overlap=overlap)
@@ -120,7 +119,7 @@ def test_overlap_is_7_days_at_most(make_key: Make, rotate: Callable, overlap: ti
 
 
 def test_rotation_is_possible_at_the_limit_of_live_keys(
-    make_key: Make, rotate: Callable, monkeypatch: pytest.MonkeyPatch
+    make_key: Make, rotate: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_keys, "MAX_LIVE_KEYS", 1)
     assert is_accepted(rotate(make_key()))

@@ -259,9 +259,8 @@ def test_sweeps_rows_but_keeps_the_tenants_own_row_for_stragglers(
 
     removed = sweep_deleted_tenants()
 
-    assert removed == {
+    assert {table: rows for table, rows in removed.items() if rows} == {
         "recorded": 2,
-        "integrations_integration": 0,
         "integrations_membership": 1,
         "integrations_activitylog": 1,
         "integrations_datakey": 1,
