@@ -115,7 +115,7 @@ WITH used AS (
        FOR NO KEY UPDATE OF k
 )
 UPDATE integrations_apikey k SET last_used_at = used.moment, last_used_address = used.address
-  FROM used WHERE k.id = used.id AND (k.last_used_at IS NULL OR k.last_used_at < used.moment)
+  FROM used WHERE k.id = used.id
 """
 
 

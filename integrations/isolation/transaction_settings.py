@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 from psycopg.pq import TransactionStatus
 
 from integrations.isolation.guard import outside_scope
+
+if TYPE_CHECKING:
+    from integrations.postgresql.base import DatabaseWrapper
 
 
 @contextmanager
@@ -25,12 +29,24 @@ def transaction_settings(settings: Mapping[str, str], *, durable: bool = False) 
             without a word.
     """
     is_outermost = not connection.in_atomic_block
-    with transaction.atomic(durable=durable):
-        previous = _exchange(settings)
+    with ExitStack() as stack:
+        are_set = _enter(stack, settings if is_outermost else {}, durable=durable)
+        previous = {} if are_set else _exchange(settings)
         yield
         _refuse_silent_rollback()
         if not is_outermost and not connection.needs_rollback:
             _exchange(previous)
+
+
+def _enter(stack: ExitStack, settings: Mapping[str, str], *, durable: bool) -> bool:
+    """Open the transaction, and tell whether its BEGIN has set the settings: it does unless autocommit was off."""
+    opened: DatabaseWrapper = connection  # type: ignore[assignment]
+    opened.begin_with = settings
+    try:
+        stack.enter_context(transaction.atomic(durable=durable))
+        return bool(settings) and not opened.begin_with
+    finally:
+        opened.begin_with = {}  # also when nothing began: the thread's next transaction is not this one
 
 
 def _exchange(settings: Mapping[str, str]) -> dict[str, str]:

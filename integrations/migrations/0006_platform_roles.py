@@ -29,7 +29,7 @@ def give_roles(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
     dependencies: ClassVar = [("integrations", "0005_idempotency")]
 
-    operations: ClassVar[list[object]] = [
+    operations: ClassVar = [
         migrations.AlterModelOptions(name="user", options={"verbose_name": "user", "verbose_name_plural": "users"}),
         migrations.AddField(
             model_name="user",

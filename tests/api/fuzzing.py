@@ -34,13 +34,18 @@ _CHECKS: Final = [
 Values = Mapping[str, str]
 
 
-def _site(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Answer as a web server does: it closes the response, which Schemathesis does not."""
-    response = WSGIHandler()(environ, start_response)
-    try:
-        return list(response)
-    finally:
-        response.close()
+class Site:
+    """Answers as a web server does: it closes the response, which Schemathesis does not."""
+
+    def __init__(self) -> None:
+        self._application = WSGIHandler()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        response = self._application(environ, start_response)
+        try:
+            return list(response)
+        finally:
+            response.close()
 
 
 class Fuzzer:
@@ -50,7 +55,7 @@ class Fuzzer:
     """
 
     def __init__(self, document: str, *, headers: Mapping[str, str], prepare: Callable[[list[str]], Values]) -> None:
-        self._schema = schemathesis.openapi.from_wsgi(document, _site)
+        self._schema = schemathesis.openapi.from_wsgi(document, Site())
         self._headers = dict(headers)
         self._prepare = prepare
 

@@ -21,5 +21,9 @@ class Requests:
     bars: tuple[tuple[Bar, float, str], ...] = ()
 
     def cells(self) -> tuple[str, ...]:
-        times = (f"{number(self.middle_ms)} ms", f"{number(self.high_ms)} ms")
+        times = (_time(self.middle_ms), _time(self.high_ms))
         return self.what, number(self.per_second), *times, ratio(self.ratio_to_unscoped), *judged(self.bars)
+
+
+def _time(milliseconds: float) -> str:
+    return f"{number(milliseconds)} ms" if milliseconds >= 1 else f"{number(milliseconds * 1000)} µs"

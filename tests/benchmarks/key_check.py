@@ -25,7 +25,7 @@ SECTION = f"Checking an API key ({TENANTS * KEYS_EACH:,} keys of {TENANTS} tenan
 
 def run(site: Site) -> None:
     texts = _keys(5 if site.is_quick else TENANTS)
-    draw = random.Random(1)  # noqa: S311
+    draw = random.Random(1)
     _measure(site, "a right key", draw.choices(texts, k=CHECKS), _is_right, bar=True)
     wrong = [f"{text[:-10]}{'a' if text[-10] != 'a' else 'b'}{text[-9:]}" for text in texts]
     _measure(site, "a mistyped key: its checksum costs no query", draw.choices(wrong, k=CHECKS), _is_wrong)

@@ -76,21 +76,22 @@ _CANCEL_TAKEN: Final = f"""
     SET state = 'cancelled', attempts = taken.attempt, next_attempt_at = NULL, finished_at = now() {_TAKEN}
 """  # noqa: S608
 
-_NEXT_HELD: Final = f"""
-    WITH read AS MATERIALIZED (
-        SELECT id, state FROM webhooks_delivery WHERE {_TARGET} AND id > %(after)s ORDER BY id LIMIT %(read)s
-    )
-    SELECT ARRAY(SELECT id FROM read WHERE state = 'held' ORDER BY id LIMIT %(rows)s),
-        (SELECT count(*) FROM read), (SELECT id FROM read ORDER BY id DESC LIMIT 1)
+_READ: Final = f"""
+    (SELECT id, state FROM webhooks_delivery WHERE {_TARGET} AND id > %(after)s ORDER BY id LIMIT %(read)s) AS read
 """  # noqa: S608
+# Stops at the last row that it needs, so that a slice full of held deliveries reads no others.
+_NEXT_HELD: Final = f"SELECT id FROM {_READ} WHERE state = 'held' ORDER BY id LIMIT %(rows)s"  # noqa: S608
+_LAST_READ: Final = f"SELECT id FROM {_READ} ORDER BY id OFFSET %(read)s - 1"  # noqa: S608
+_LOCK_HELD: Final = """
+    SELECT id FROM webhooks_delivery
+    WHERE id = ANY(%(ids)s::uuid[]) AND id BETWEEN %(first)s AND %(last)s AND state = 'held' ORDER BY id FOR UPDATE
+"""
+# By a list of ids and no join: where statistics are old, PostgreSQL expects one row and would compare all with all.
 _HELD: Final = """
-    WITH found AS MATERIALIZED (
-        SELECT id FROM webhooks_delivery
-        WHERE id = ANY(%(ids)s::uuid[]) AND id BETWEEN %(first)s AND %(last)s AND state = 'held' ORDER BY id FOR UPDATE
-    ), moved AS (
-        UPDATE webhooks_delivery AS delivery SET {assignments}
-        FROM found WHERE delivery.id = found.id AND delivery.id BETWEEN %(first)s AND %(last)s
-        RETURNING delivery.*
+    WITH moved AS (
+        UPDATE webhooks_delivery SET {assignments}
+        WHERE id = ANY(%(ids)s::uuid[]) AND id BETWEEN %(first)s AND %(last)s
+        RETURNING *
     )
     {last_step}
 """
@@ -146,18 +147,24 @@ def _take(move: BacklogMove, size: Size, take: str, update: str) -> Slice:
 def _move_held(move: BacklogMove, size: Size) -> Slice:
     if move.position == BEHIND_ALL:
         return Slice(0, is_finished=True)
+    moved = 0
     with connection.cursor() as cursor:
-        cursor.execute(_NEXT_HELD, _of(move) | {"after": move.position, **size._asdict()})
-        held, read, last = cursor.fetchone()
+        parameters = _of(move) | {"after": move.position, **size._asdict()}
+        cursor.execute(_NEXT_HELD, parameters)
+        held = [row[0] for row in cursor.fetchall()]
         if held:
-            cursor.execute(_OF_HELD[move.kind], {"ids": _texts(held), "reason": EXPIRED, **_bounds(held)})
-    if len(held) == size.rows:
-        move.position = held[-1]
-    elif read == size.read:
-        move.position = last
-    else:
-        return Slice(len(held), is_finished=True)
-    return Slice(len(held), is_finished=False)
+            cursor.execute(_LOCK_HELD, {"ids": _texts(held), **_bounds(held)})
+            still_held = [row[0] for row in cursor.fetchall()]
+            moved = len(still_held)
+            cursor.execute(_OF_HELD[move.kind], {"ids": _texts(still_held), "reason": EXPIRED, **_bounds(held)})
+        if len(held) == size.rows:
+            last = (held[-1],)
+        else:
+            cursor.execute(_LAST_READ, parameters)
+            last = cursor.fetchone()
+    if last is not None:
+        move.position = last[0]
+    return Slice(moved, is_finished=last is None)
 
 
 def _of(move: BacklogMove) -> dict[str, Any]:

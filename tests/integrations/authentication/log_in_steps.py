@@ -8,18 +8,21 @@ import struct
 import time
 from typing import Any
 
+from django.conf import settings
 from django.test import Client
+from redis import Redis
 from rest_framework.test import APIClient
 
 from integrations.activity.actor import Actor
-from integrations.authentication import lockout, two_step
+from integrations.authentication import two_step
 from integrations.models import StaffDevice, User
 
 PASSWORD = "a long enough passphrase"
 
 
 def forget_failures() -> None:
-    client = lockout._client()
+    shared: dict[str, Any] = settings.CACHES["shared"]
+    client = Redis.from_url(shared["LOCATION"])
     for key in client.scan_iter("signalbox:log-in-failures:*"):
         client.delete(key)
 
