@@ -62,7 +62,14 @@ def check_isolation(databases: Sequence[str] | None = None, **_options: Any) -> 
     """Report a tenant role, table, foreign key or grant that would let one tenant see another's rows."""
     if "default" not in (databases or ()) or _has_unapplied_migrations():
         return []
-    return [*_check_login(), *_check_role(), *_check_tables(), *_check_foreign_keys(), *_check_grants(), *_check_defaults()]
+    return [
+        *_check_login(),
+        *_check_role(),
+        *_check_tables(),
+        *_check_foreign_keys(),
+        *_check_grants(),
+        *_check_defaults(),
+    ]
 
 
 def _has_unapplied_migrations() -> bool:

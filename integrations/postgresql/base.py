@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import select
 from collections.abc import Mapping
-from typing import Any
 
+import psycopg
 from django.db.backends.postgresql import base
 from django.db.backends.utils import debug_transaction
-from psycopg import sql
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -42,19 +41,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         which psycopg would send BEGIN by itself before the first statement.
         """
         settings, self.begin_with = self.begin_with, {}
+        statement = "BEGIN"
+        if settings:
+            statement += f"; SELECT {', '.join(['set_config(%s, %s, true)'] * len(settings))}"
         with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
             try:
-                self.connection.execute(_begin(settings))
-            except Exception:
+                self.connection.execute(statement, [part for setting in settings.items() for part in setting])
+            except psycopg.Error:
                 self.connection.rollback()  # BEGIN may have succeeded, of which `atomic` knows nothing
                 raise
-
-
-def _begin(settings: Mapping[str, str]) -> Any:
-    if not settings:
-        return "BEGIN"
-    calls = [sql.SQL("set_config({}, {}, true)").format(name, value) for name, value in settings.items()]
-    return sql.SQL("BEGIN; SELECT {}").format(sql.SQL(", ").join(calls))
 
 
 def _has_news(socket: int) -> bool:
