@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-faults lint format types imports check lock bench bench-quick bench-encryption screenshots clean
+.PHONY: help install run test test-faults fuzz lint format types imports check lock bench bench-quick bench-api bench-encryption screenshots clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -56,8 +56,14 @@ bench: $(STAMP)  ## Measure everything (about ten minutes); some of it: make ben
 bench-quick: $(STAMP)  ## The same with small data and short runs (about three minutes)
 	$(BIN)/python -m tests.benchmarks --quick $(if $(ONLY),--only $(ONLY))
 
+bench-api: $(STAMP)  ## The API that tenants' backends use, with and without row-level security (QUICK=1: about one minute)
+	$(BIN)/python -m tests.benchmarks.bench_api $(if $(QUICK),--quick,--write docs/benchmarks.md)
+
 bench-encryption: $(STAMP)  ## Time per encrypted value, per config of five fields, and masking
 	$(BIN)/python -m tests.benchmarks.bench_encryption
+
+fuzz: $(STAMP)  ## Many more generated requests against both OpenAPI documents than the suite sends
+	SIGNALBOX_FUZZ_EXAMPLES=100 $(BIN)/python -m pytest -n auto -m fuzz tests/api
 
 screenshots: $(STAMP)  ## Take the documentation's pictures anew (needs Chromium)
 	SIGNALBOX_SCREENSHOTS=1 $(BIN)/python -m pytest -n0 tests/browser

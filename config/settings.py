@@ -98,6 +98,8 @@ DATABASES = {
 }
 if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     env.problems.append("DATABASE_URL must name a PostgreSQL server (postgresql://…).")
+else:
+    DATABASES["default"]["ENGINE"] = "integrations.postgresql"
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 5,  # seconds; a host that swallows packets must not hang a health check
     # No request, task or command may hold a transaction open for longer than a minute.
@@ -134,15 +136,16 @@ MIDDLEWARE = [
     "config.length_required.LengthRequiredMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.content_security_policy.ContentSecurityPolicyMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.common.CommonMiddleware",
     "integrations.api.answer_headers.AnswerHeadersMiddleware",
+    "config.tenants_chain.TenantsChainMiddleware",  # requests at /api/v1 go no further
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "integrations.authentication.session_expiry.SessionExpiryMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"

@@ -16,7 +16,7 @@ from django.db import connections
 def startup_problems() -> list[str]:
     """Return what keeps this environment from working, a sentence each: settings first, then encryption keys."""
     problems = list(settings.CONFIGURATION_PROBLEMS)
-    if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    if settings.DATABASES["default"]["ENGINE"] == "integrations.postgresql":
         django.setup()
         from integrations.encryption.startup import encryption_problems
 

@@ -7,8 +7,8 @@ from celery import shared_task
 from webhooks.engine.hosting import ensure_running
 from webhooks.services import holding, receivers, signing_secrets
 from webhooks.services.idempotency import forget_expired
+from webhooks.services.inbound_publishing import publish_stored
 from webhooks.services.inbound_retention import forget_received as forget_what_was_received
-from webhooks.services.receiving import publish_stored
 from webhooks.services.recovering import advance_recoveries as advance
 
 

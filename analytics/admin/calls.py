@@ -14,12 +14,13 @@ from analytics.models import WebhookCall
 from analytics.ports import webhook_directory
 from integrations.admin.badges import badge
 from integrations.admin.permissions import ReadOnlyAdminMixin
+from integrations.admin.recent_rows import RecentRowsMixin, WhenFilter
 from integrations.admin.uncounted import UncountedPaginator
 from integrations.models import Tenant
 
 
 @admin.register(WebhookCall)
-class WebhookCallAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):
+class WebhookCallAdmin(RecentRowsMixin, ReadOnlyAdminMixin, admin.ModelAdmin):
     list_display = (
         "timestamp",
         "tenant_name",
@@ -31,7 +32,8 @@ class WebhookCallAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):
         "triggered_by",
         "error_message",
     )
-    list_filter = ("success", "error_kind", "is_final")
+    list_filter = (WhenFilter, "success", "error_kind", "is_final")
+    indexed_lookups = frozenset({"target_id", "delivery_id", "tenant_id"})
     list_per_page = 50
     paginator = UncountedPaginator
     show_full_result_count = False
@@ -50,7 +52,7 @@ class WebhookCallAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):
         return super().get_queryset(request).annotate(tenant_name_=Subquery(names))
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup in {"target_id", "delivery_id", "tenant_id"} or super().lookup_allowed(lookup, value, request)
+        return lookup in self.indexed_lookups or super().lookup_allowed(lookup, value, request)
 
     @admin.display(description="Tenant", empty_value="–")
     def tenant_name(self, call: Any) -> str | None:

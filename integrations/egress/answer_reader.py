@@ -1,7 +1,7 @@
 """Reading answers to a POST, with a bound on everything that the other side may say. Pure: it is fed bytes.
 
-llhttp (`httptools`) parses. It takes what aiohttp's client takes of sloppy servers: line feeds alone, folded lines and
-odd characters in headers, blanks behind a chunk's size. What decides where an answer ends is read strictly.
+llhttp (`httptools`) parses. It takes what sloppy servers send: line feeds alone, folded lines and odd characters in
+headers, blanks behind a chunk's size. What decides where an answer ends is read strictly.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import psycopg
 from django.db.backends.postgresql import base
@@ -16,6 +17,10 @@ from django.db.backends.utils import debug_transaction
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """A connection whose BEGIN may bring settings along, and whose health is asked of the socket first."""
+
+    if TYPE_CHECKING:  # Django's own attributes, which its stubs leave out
+        health_check_enabled: bool
+        health_check_done: bool
 
     begin_with: Mapping[str, str] = {}
     """Settings for the next transaction, until its end. Only `transaction_settings` sets this, right before BEGIN."""
@@ -32,7 +37,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _set_autocommit(self, autocommit: bool) -> None:
         if self.connection.autocommit != autocommit:  # psycopg locks and looks at the connection's state to change it
-            super()._set_autocommit(autocommit)
+            super()._set_autocommit(autocommit)  # type: ignore[misc]
 
     def _start_transaction_under_autocommit(self) -> None:
         """Begin what `atomic` asks for, and set the settings, in one round trip.

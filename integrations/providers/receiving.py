@@ -60,7 +60,8 @@ class Incoming:
 
     @property
     def is_form(self) -> bool:
-        return self.headers.get("content-type", "").partition(";")[0].strip() == "application/x-www-form-urlencoded"
+        content_type = self.headers.get("content-type", "").partition(";")[0]
+        return content_type.strip().lower() == "application/x-www-form-urlencoded"
 
     def form(self) -> list[tuple[str, str]]:
         """Return the fields of a form, blank ones too, in the order in which they were sent."""
@@ -100,6 +101,21 @@ class Received:
     key: str
     payload: dict[str, Any]
 
+    def __post_init__(self) -> None:
+        """Refuse a key that no database can store: JSON can hold NUL and halves of characters."""
+        if "\0" in self.key or any("\ud800" <= character <= "\udfff" for character in self.key):
+            raise RefusedError(Reason.MALFORMED, "The id of the event holds a character that cannot be stored.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """A setting that only some senders need; one of `choices`, where there are any."""
+
+    name: str
+    label: str
+    help: str
+    choices: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -126,6 +142,8 @@ class Receiving(ABC):
     pattern_message = "8 to 256 printable characters without spaces."
     setup: str
     """What a person does at the provider, step by step."""
+    options: tuple[Option, ...] = ()
+    """What a person can say about the sender, in the order in which it is asked for."""
 
     def option_problems(self, options: Mapping[str, object]) -> dict[str, list[str]]:
         """Return what is wrong with the options of a receiver; most providers have none."""
@@ -181,5 +199,5 @@ def event_name(text: object) -> str:
 
 def digest_of(*parts: bytes | str) -> str:
     """Return a key for content that brings none of its own."""
-    joined = b"\0".join(part.encode() if isinstance(part, str) else part for part in parts)
+    joined = b"\0".join(part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part for part in parts)
     return sha256(joined).hexdigest()

@@ -124,6 +124,12 @@ BODIES: Final[Mapping[str, Any]] = {
     "POST receivers": {"name": "another", "provider": "github"},
     "PATCH receivers/{receiver}": {"is_active": False},
     "POST webhooks": {"workflow_name": "another_hook", "url": HOOK},
+    "POST webhooks/export": {"passphrase": "correct horse battery staple"},
+    "POST webhooks/import": {
+        "format": "signalbox.webhooks",
+        "version": 1,
+        "webhooks": [{"workflow_name": "imported", "url": HOOK}],
+    },
     "POST webhooks/broadcast": {"payload": {"order": 7}},
     "PUT webhooks/{webhook}": {"url": HOOK, "description": "Replaced"},
     "PATCH webhooks/{webhook}": {"description": "Changed"},

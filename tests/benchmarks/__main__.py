@@ -22,6 +22,7 @@ SECTIONS = {
     "statements": "statements",
     "reading": "reading",
     "backlogs": "backlogs",
+    "recovery": "recovery",
     "history": "history",
 }
 COMPARED = {"throughput"}

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
-from datetime import date, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
 from io import StringIO
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
+import psycopg
+import time_machine
 from django.apps import apps
 from django.contrib import admin
 from django.core.management import call_command
@@ -67,10 +75,12 @@ def run(site: Site) -> None:
     site.empty()
     _load_calls(site, calls)
     _load_deliveries(site, 20_000 if site.is_quick else 500_000)
-    client = _admin()
-    for what, label, query in LISTS:
-        if admin.site.is_registered(apps.get_model(label)):
-            _measure_list(site, client, what, label, query.format(webhook=site.target_ids[0]), calls)
+    # The end of the last day that was loaded: a filtered list, which looks at the last 24 hours, has a whole day to read.
+    with time_machine.travel(datetime.combine(today() - timedelta(days=1), time_of_day(), tzinfo=UTC)):
+        client = _admin()
+        for what, label, query in LISTS:
+            if admin.site.is_registered(apps.get_model(label)):
+                _measure_list(site, client, what, label, query.format(webhook=site.target_ids[0]), calls)
     _measure_purge(site, calls)
     site.empty()
 
@@ -138,11 +148,58 @@ def _seconds(client: Client, address: str) -> float:
 
 def _measure_purge(site: Site, calls: int) -> None:
     stored = site.value("SELECT count(*) FROM analytics_webhookcall")
+    _forget_files(site)
     output = StringIO()
-    started = time.perf_counter()
-    call_command("purge_analytics", "--older-than", "1h", "--yes", stdout=output)
-    took = time.perf_counter() - started
-    left = site.value("SELECT count(*) FROM analytics_webhookcall")
-    note = f"purge_analytics: {stored - left:,} of {stored:,} rows"
-    bars = [(Bar(1, at_most=True), took, "s")]
+    with _recorder_beside(site) as waits:
+        started = time.perf_counter()
+        call_command("purge_analytics", "--older-than", "1h", "--yes", stdout=output)
+        took = time.perf_counter() - started
+    left = site.value("SELECT count(*) FROM analytics_webhookcall") - len(waits)
+    note = (
+        f"purge_analytics: {stored - left:,} of {stored:,} rows; whoever recorded a call beside it waited "
+        f"{max(waits) * 1000:.0f} ms at most (p50 {median(waits) * 1000:.0f} ms): the rest is the system releasing files"
+    )
+    bars = [(Bar(1, at_most=True), took, "s"), (Bar(200, at_most=True), max(waits) * 1000, "ms")]
     site.report.add(SECTION, f"purge of {calls:,} calls past retention", took, "s", bars=bars, note=note)
+
+
+def _forget_files(site: Site) -> None:
+    """Write the tables out and take them from the system's memory: what is past retention was last used long ago."""
+    with psycopg.connect(**site.superuser, autocommit=True) as superuser:
+        superuser.execute("CHECKPOINT")
+        row = superuser.execute("SHOW data_directory").fetchone()
+    for path in Path(row[0] if row else "").glob("base/*/*"):
+        with suppress(FileNotFoundError), path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+@contextmanager
+def _recorder_beside(site: Site) -> Iterator[list[float]]:
+    """Record a call every few milliseconds, and give the seconds that each one took."""
+    waits: list[float] = []
+    is_over = threading.Event()
+
+    def record_calls() -> None:
+        with site.connect() as connection:
+            connection.autocommit = True
+            while not waits or not is_over.wait(0.005):
+                moment = datetime.now(UTC)
+                parameters = {
+                    "first_ms": round(moment.timestamp() * 1000),
+                    "rows": 1,
+                    "tenant": site.tenant.id,
+                    "targets": site.target_ids,
+                    "target_count": len(site.target_ids),
+                    "headers": _HEADERS,
+                }
+                started = time.perf_counter()
+                connection.execute(_CALLS.format(table=WebhookCall._meta.db_table), parameters)
+                waits.append(time.perf_counter() - started)
+
+    thread = threading.Thread(target=record_calls)
+    thread.start()
+    try:
+        yield waits
+    finally:
+        is_over.set()
+        thread.join()

@@ -84,3 +84,16 @@ def screenshot(page: Page, tmp_path: Path) -> Callable[[str], None]:
         page.screenshot(path=folder / f"{name}.png", full_page=False)
 
     return take
+
+
+@pytest.fixture
+def in_both_themes(page: Page, screenshot: Callable[[str], None], tmp_path: Path) -> Callable[[str], None]:
+    """Take a picture in light, for the documentation too, and in dark, for whoever looks at a failed run."""
+
+    def take(name: str) -> None:
+        screenshot(name)
+        page.emulate_media(color_scheme="dark")
+        page.screenshot(path=tmp_path / f"{name}-dark.png", animations="disabled", full_page=True)
+        page.emulate_media(color_scheme="light")
+
+    return take

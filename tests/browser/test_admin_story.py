@@ -81,13 +81,14 @@ def test_admin_edits_an_integration_and_fires_a_test(
 
     # Fire it: the result stands on the page, the call in the list.
     receiver.answer("/webhook/northwind/contact-form", status=200, body=b'{"message": "Workflow was started"}')
-    page.click("text=Send test")
+    page.click(".object-tools >> text=Playground")
     page.fill("#id_payload", '{"lead": "Ada"}')
     page.click("input[type=submit]")
     expect(page.locator(".result .badge")).to_have_text("succeeded")
     expect(page.locator(".result")).to_contain_text("Workflow was started")
     screenshot("admin-test-result")
-    page.click(".result a")
+    page.click(".breadcrumbs >> text=contact_form")
+    page.click(".object-tools >> text=Calls")
     expect(page.locator("#result_list tbody tr")).to_have_count(1)
     page.click("#result_list tbody a")
     expect(page.locator("#content")).to_contain_text('"lead": "Ada"')

@@ -6,7 +6,6 @@ import base64
 import re
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -17,19 +16,6 @@ from tests.running_site import PASSWORD, USERNAME, RunningSite
 pytestmark = pytest.mark.browser
 
 Shot = Callable[[str], None]
-
-
-@pytest.fixture
-def in_both_themes(page: Page, screenshot: Shot, tmp_path: Path) -> Shot:
-    """Take a picture in light, for the documentation too, and in dark, for whoever looks at a failed run."""
-
-    def take(name: str) -> None:
-        screenshot(name)
-        page.emulate_media(color_scheme="dark")
-        page.screenshot(path=tmp_path / f"{name}-dark.png", animations="disabled")
-        page.emulate_media(color_scheme="light")
-
-    return take
 
 
 def log_in(page: Page, site: RunningSite, username: str = USERNAME) -> None:

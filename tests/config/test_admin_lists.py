@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from analytics.models import WebhookCall
 from integrations.activity.actor import Actor
@@ -23,7 +25,9 @@ from integrations.services.memberships import add_member
 from integrations.services.tenants import create_tenant
 from tests.analytics.calls import call, record
 from tests.webhooks.delivery_steps import failed
-from webhooks.models import Delivery, Webhook
+from webhooks.models import Delivery, Receiver, Recovery, Webhook
+from webhooks.services.receivers import create_receiver
+from webhooks.services.recovering import start_recovery
 from webhooks.services.webhooks import create_webhook
 
 ACTOR = Actor.system("test")
@@ -53,6 +57,12 @@ def _call(number: int) -> WebhookCall:
     return WebhookCall.objects.get(id=recorded.id)
 
 
+def _recovery(number: int) -> Recovery:
+    webhook = _webhook(number)
+    since = timezone.now() - timedelta(hours=1)
+    return start_recovery(actor=ACTOR, tenant=webhook.tenant, webhook_id=webhook.id, since=since)
+
+
 def _api_key(number: int) -> APIKey:
     return create_api_key(actor=ACTOR, tenant=_tenant(number), access=None, name=f"Key {number}", scopes=["*"]).key
 
@@ -70,6 +80,10 @@ ROWS: dict[type[Model], Callable[[int], Any]] = {
     Webhook: _webhook,
     WebhookCall: _call,
     Delivery: lambda number: failed(_webhook(number)),
+    Recovery: _recovery,
+    Receiver: lambda number: create_receiver(
+        actor=ACTOR, tenant=_tenant(number), provider="github", name=f"receiver_{number}"
+    ),
 }
 LISTED = sorted(admin.site._registry, key=lambda model: model._meta.label)
 

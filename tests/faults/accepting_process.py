@@ -1,4 +1,4 @@
-"""A program of a customer's: accepts deliveries through the Python API, as told on standard input, one JSON line each.
+"""A program of a customer's: uses the Python API, as told on standard input, one JSON line each.
 
 It stands for a web process: each call is a unit of work of its own, on a connection that is kept and checked. What it
 was told is accepted is what must not be lost; a call that failed is tried again under a new id, as a client would.
@@ -11,7 +11,9 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import django
 
@@ -74,11 +76,67 @@ def offer(webhook: str, payload: dict[str, Any]) -> str:
     return ""
 
 
+def fail(webhook: str, count: int) -> dict[str, Any]:
+    """Accept `count` deliveries that count as failed from the start, so that no engine ever sees them."""
+    from django.utils import timezone
+
+    from integrations.isolation.scope import tenant_scope
+    from webhooks.models import Delivery, DeliveryState, Due, Webhook
+    from webhooks.services.accept import Accepted, accept_events
+    from webhooks.services.audience import chosen
+    from webhooks.services.payloads import new_event
+
+    target = Webhook.objects.select_related("tenant").get(id=webhook)
+    ids: list[UUID] = []
+    with tenant_scope(target.tenant):
+        events = [new_event(payload={"n": number}) for number in range(count)]
+        answers = accept_events(tenant=target.tenant, events=events, choose=chosen([target]))
+        ids = [id_ for answer in answers if isinstance(answer, Accepted) for id_ in answer.delivery_ids]
+        Due.objects.filter(delivery_id__in=ids).delete()
+        Delivery.objects.filter(id__in=ids).update(
+            state=DeliveryState.FAILED, attempts=1, next_attempt_at=None, finished_at=timezone.now()
+        )
+    return {"ids": [str(id_) for id_ in ids], "refused": 0, "seconds": []}
+
+
+def recover(webhook: str) -> str:
+    """Start to send again what failed at a webhook within the last hour, and return the recovery's id."""
+    from django.utils import timezone
+
+    from integrations.activity.actor import Actor
+    from webhooks.models import Webhook
+    from webhooks.services.recovering import start_recovery
+
+    target = Webhook.objects.select_related("tenant").get(id=webhook)
+    since = timezone.now() - timedelta(hours=1)
+    actor = Actor.system("fault tests")
+    return str(start_recovery(actor=actor, tenant=target.tenant, webhook_id=target.id, since=since).id)
+
+
+def receive(webhook: str, provider: str, secret: str) -> str:
+    """Let the webhook's tenant be delivered to by an external system, and return the receiver's id."""
+    from integrations.activity.actor import Actor
+    from webhooks.models import Webhook
+    from webhooks.services.receivers import create_receiver
+
+    tenant = Webhook.objects.select_related("tenant").get(id=webhook).tenant
+    actor = Actor.system("fault tests")
+    receiver = create_receiver(actor=actor, tenant=tenant, provider=provider, secret=secret, name=provider)
+    return str(receiver.id)
+
+
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever else is printed belongs to the log
     django.setup()
-    commands: dict[str, Callable[..., Any]] = {"make": make, "accept": accept, "offer": offer}
+    commands: dict[str, Callable[..., Any]] = {
+        "make": make,
+        "accept": accept,
+        "offer": offer,
+        "fail": fail,
+        "recover": recover,
+        "receive": receive,
+    }
     for line in sys.stdin:
         command = json.loads(line)
         print(json.dumps(commands[command.pop("do")](**command)), file=answers, flush=True)

@@ -1,4 +1,4 @@
-"""A site whose processes the fault tests start, kill and freeze: Celery workers, beat, and one that accepts."""
+"""A site whose processes the fault tests start, kill and freeze: Celery workers, beat, gunicorn, and one that accepts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from typing import Any
 import psutil
 
 from tests.faults.breakable_servers import BreakableServers
-from tests.running_site import ROOT, RunningSite, wait_until
+from tests.running_site import ROOT, START_SECONDS, RunningSite, wait_until
 
 ENGINE_START_SECONDS = 60
 GRACE_SECONDS = 3
+# Celery's own waits between two tries to reach its broker grow by 2 s, up to 30 s.
+RECONNECT_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +80,19 @@ class FaultSite(RunningSite):
         self._unanswered -= 1
         return json.loads(line)
 
-    # --- Workers ----------------------------------------------------------------------------------------------
+    # --- Workers and gunicorn ---------------------------------------------------------------------------------
 
     def run_worker(
         self, name: str = "worker", *, processes: int = 1, python_path: Path | None = None, wait: bool = True
     ) -> Worker:
-        """Start a Celery worker and wait until all its processes have an engine."""
+        """Start a Celery worker and wait until all its processes have an engine.
+
+        PostgreSQL knows its connections by its name.
+        """
         before = self.environment
+        self.environment = {**before, "PGAPPNAME": name}
         if python_path:
-            self.environment = {**before, "PYTHONPATH": str(python_path)}
+            self.environment["PYTHONPATH"] = str(python_path)
         arguments = ("-A", "config", "worker", "--concurrency", str(processes), "--hostname", f"{name}@%h")
         self.start(name, "celery", *arguments)
         self.environment = before
@@ -109,6 +116,16 @@ class FaultSite(RunningSite):
 
         wait_until(has_engines, f"{count} engines of {worker.name} run ({self.log_path})", ENGINE_START_SECONDS)
 
+    def start_web(self) -> None:
+        """Start gunicorn, with one process that serves, and return when it answers."""
+        self.start("web", "gunicorn", "--config", "config/gunicorn_conf.py", "config.wsgi")
+        wait_until(self.answers, f"the site answers ({self.log_path})", START_SECONDS)
+
+    def web_process(self) -> psutil.Process:
+        """Return the one process of gunicorn's that serves requests."""
+        (process,) = psutil.Process(self._processes["web"].pid).children()
+        return process
+
     def kill_main(self, worker: Worker) -> list[psutil.Process]:
         """Kill Celery's main process alone, and return the children that it leaves behind."""
         children = worker.children()
@@ -116,6 +133,19 @@ class FaultSite(RunningSite):
         worker.main.kill()
         worker.main.wait(10)
         return children
+
+    def until_hints_arrive(self) -> float:
+        """Wait until beat has sent another task and a worker has taken it; return how many seconds that took."""
+        started = time.monotonic()
+        client = self.servers.redis_client()
+
+        def sent() -> int:
+            return int(client.info("commandstats").get("cmdstat_lpush", {}).get("calls", 0))
+
+        before = sent()
+        wait_until(lambda: sent() > before, "beat sends tasks", RECONNECT_SECONDS)
+        wait_until(lambda: client.llen("celery") == 0, "a worker takes them", RECONNECT_SECONDS)
+        return time.monotonic() - started
 
     def tidy_up(self) -> None:
         """Between two tests: everything answers again, no worker runs, nothing waits, and what must survive did."""

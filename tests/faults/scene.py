@@ -83,6 +83,20 @@ class Scene:
         self._accepted.append(accepted)
         return accepted
 
+    def fail(self, count: int, *, webhook: str) -> None:
+        """Have so many deliveries of a webhook failed: what must arrive once they are sent again."""
+        self.site.ask(do="fail", webhook=webhook, count=count)
+        self.accepted()
+
+    def recover(self, webhook: str) -> str:
+        """Start a recovery of all that failed at a webhook, and return its id."""
+        self.site.ask(do="recover", webhook=webhook)
+        return str(self.site.answer())
+
+    def told(self, ids: list[str]) -> None:
+        """Take into the account what somebody else than the accepting process was told is accepted."""
+        self._accepted.append(Accepted(ids, refused=0, seconds=[]))
+
     def settle(self, since: float, *, within: float = SETTLE_SECONDS) -> float:
         """Wait until nothing of these webhooks waits any more; return the seconds since the moment `since`."""
         wait_until(lambda: self.waiting() == 0, f"the queue is empty ({self.site.log_path})", within)

@@ -10,7 +10,6 @@ import pytest
 from tests.faults.fault_site import FaultSite
 from tests.faults.matrix import Row
 from tests.faults.scene import Accepted, Scene
-from tests.running_site import wait_until
 
 pytestmark = pytest.mark.faults
 Report = Callable[..., Row]
@@ -18,8 +17,6 @@ Report = Callable[..., Row]
 # Generous: a call that touched a dead Redis took 0.6 s, one that touched a frozen Redis for ever.
 LONGEST_ACCEPT_SECONDS = 1.0
 MEDIAN_ACCEPT_SECONDS = 0.05
-# Celery's own waits between two tries to reach its broker grow by 2 s, up to 30 s.
-RECONNECT_SECONDS = 60
 
 
 def assert_quick(accepted: Accepted) -> None:
@@ -34,27 +31,13 @@ def under_load(scene: Scene, count: int = 1500, *, per_second: float = 300) -> N
     scene.receiver.wait_for(100, timeout=60)
 
 
-def until_hints_arrive(site: FaultSite) -> float:
-    """Wait until beat has sent another hint and a worker has taken it; return how many seconds that took."""
-    started = time.monotonic()
-    client = site.servers.redis_client()
-
-    def sent() -> int:
-        return int(client.info("commandstats").get("cmdstat_lpush", {}).get("calls", 0))
-
-    before = sent()
-    wait_until(lambda: sent() > before, "beat sends hints", RECONNECT_SECONDS)
-    wait_until(lambda: client.llen("celery") == 0, "the worker takes hints", RECONNECT_SECONDS)
-    return time.monotonic() - started
-
-
 def test_nothing_is_lost_when_redis_restarts(site: FaultSite, scene: Scene, report: Report) -> None:
     site.run_worker()
     under_load(scene)
 
     site.servers.kill_redis()
     site.servers.start_redis()
-    hints = until_hints_arrive(site)
+    hints = site.until_hints_arrive()
     accepted = scene.accepted()
     scene.settle(time.monotonic())
 
@@ -70,7 +53,7 @@ def test_nothing_is_lost_when_redis_forgets_everything(site: FaultSite, scene: S
     under_load(scene)
 
     site.servers.redis_client().flushall()
-    hints = until_hints_arrive(site)
+    hints = site.until_hints_arrive()
     accepted = scene.accepted()
     scene.settle(time.monotonic())
 
@@ -114,7 +97,7 @@ def test_deliveries_go_on_while_redis_is_away(site: FaultSite, scene: Scene, rep
     assert time.monotonic() - away >= 29
     delays = scene.first_delays()
     site.servers.heal()
-    hints = until_hints_arrive(site)
+    hints = site.until_hints_arrive()
 
     note = f"never stopped; first arrival {delays}; {accepted.latency}; hints arrive again after {hints:.1f} s"
     row = report(f"Redis {fault} for 30 s, deliveries go on", seconds=0.0, note=note)

@@ -75,6 +75,16 @@ def test_goes_on_where_it_stopped_a_slice_at_a_time(webhook: Webhook, admin_acto
     assert 0.8 < progress(now_of(recovery)) < 0.9
 
 
+def test_holds_up_no_other_when_the_database_refuses_a_slice(webhook: Webhook, admin_actor: Actor) -> None:
+    other = create_webhook(actor=admin_actor, tenant=webhook.tenant, workflow_name="other", url=URL)
+    refused, sent = failed(webhook), failed(other)
+    broken, sound = start(webhook, admin_actor), start(other, admin_actor)
+    Recovery.objects.filter(id=broken.id).update(retried=2**63 - 1)
+    assert advance_recoveries() == 1
+    assert (now_of(broken).state, stored(refused).state) == ("running", "failed")
+    assert (now_of(sound).state, stored(sent).state) == ("done", "pending")
+
+
 def test_lets_no_more_in_while_the_queue_is_full(webhook: Webhook, admin_actor: Actor) -> None:
     update(webhook, admin_actor, max_concurrency=1)
     for at in range(10):

@@ -135,3 +135,10 @@ def test_begins_one_run_when_several_ask_at_once(webhook: Webhook, admin_actor: 
     assert stored(delivery).run == 2
     assert Due.objects.count() == 1
     assert [verb for verb, _ in deeds()].count("delivery.retried") == 1
+
+
+def test_says_of_a_held_one_that_it_comes_back_by_itself(webhook: Webhook, admin_actor: Actor) -> None:
+    delivery = make_delivery(webhook, state="held", attempts=2)
+    with pytest.raises(ConflictError, match="on its way back into the queue"):
+        retry_delivery(actor=admin_actor, tenant=webhook.tenant, delivery_id=delivery.id)
+    assert (stored(delivery).state, due(delivery), deeds()) == ("held", None, [])

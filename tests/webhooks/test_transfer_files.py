@@ -154,6 +154,22 @@ def test_seals_for_one_passphrase_and_one_row() -> None:
             opener.open(name, text)
 
 
+def test_refuses_sealed_content_that_is_no_object() -> None:
+    seal = Seal("correct horse battery")
+    with pytest.raises(SealError, match="no secrets"):
+        seal.open("a", seal.close("a", ["x"]))  # type: ignore[arg-type]
+
+
 def test_refuses_a_short_passphrase() -> None:
     with pytest.raises(ValueError, match="at least 12"):
         Seal("short")
+
+
+@pytest.mark.parametrize("column", ["workflow_name", "event_types"])
+@pytest.mark.parametrize("escape", [r"\u0000", r"\ud800"])
+def test_refuses_what_no_database_can_store(column: str, escape: str) -> None:
+    value = f'"a{escape}"'
+    values = {"workflow_name": '"a"', column: f"[{value}]" if column == "event_types" else value}
+    webhook = ", ".join(f'"{name}": {text}' for name, text in values.items())
+    (row,), _ = read_json(f'{{"format": "signalbox.webhooks", "version": 1, "webhooks": [{{{webhook}}}]}}')
+    assert row.problems == {column: ["It holds a character that cannot be stored."]}

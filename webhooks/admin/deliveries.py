@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -20,10 +21,11 @@ from django.views.decorators.http import require_POST
 from integrations.activity.actor import Actor
 from integrations.admin.badges import Tone, badge
 from integrations.admin.permissions import PlatformModelAdmin
+from integrations.admin.recent_rows import RecentRowsMixin, WhenFilter
 from integrations.admin.uncounted import UncountedPaginator
 from integrations.errors import ServiceError
 from integrations.models import Tenant
-from webhooks.admin.timing_bar import timing_bar
+from webhooks.admin.timing_bar import timing_bar, timing_label
 from webhooks.delivery_queries import delivery_detail
 from webhooks.models import Delivery, DeliveryState, Webhook
 from webhooks.services.cancelling import cancel_delivery
@@ -44,12 +46,13 @@ def state_badge(state: str) -> SafeString:
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(PlatformModelAdmin):
+class DeliveryAdmin(RecentRowsMixin, PlatformModelAdmin):
     """Rows come and change by sending alone: nothing is added, edited or deleted here."""
 
     list_display = ("created_at", "tenant_name", "workflow_name", "state_", "attempts", "last_status_code", "error")
     list_display_links = ("created_at",)
-    list_filter = ("state", "created_at")
+    list_filter = (WhenFilter, "state")
+    indexed_lookups = frozenset({"target_id", "tenant_id", "event_id"})
     list_per_page = 50
     paginator = UncountedPaginator
     show_full_result_count = False
@@ -69,7 +72,7 @@ class DeliveryAdmin(PlatformModelAdmin):
         return super().get_queryset(request).annotate(tenant_name_=Subquery(tenants), workflow_name_=Subquery(webhooks))
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup in {"target_id", "tenant_id", "event_id"} or super().lookup_allowed(lookup, value, request)
+        return lookup in self.indexed_lookups or super().lookup_allowed(lookup, value, request)
 
     def get_urls(self) -> list[URLPattern]:
         return [
@@ -104,7 +107,8 @@ class DeliveryAdmin(PlatformModelAdmin):
                 {
                     "call": call,
                     "bar": timing_bar(call, longest_ms=longest),
-                    "headers": "\n".join(f"{name}: {value}" for name, value in call.request_headers.items()),
+                    "parts": timing_label(call),
+                    "headers": "\n".join(f"{name}: {value}" for name, value in _sorted(call.request_headers)),
                     "body": _readable(call.response_body),
                 }
                 for call in detail.attempts
@@ -188,6 +192,11 @@ def _is_waiting(delivery: Delivery) -> bool:
 def _tenant_of(delivery_id: UUID) -> Tenant:
     delivery = get_object_or_404(Delivery, pk=delivery_id)
     return get_object_or_404(Tenant.objects.existing(), pk=delivery.tenant_id)
+
+
+def _sorted(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Order them by name: the database keeps no order."""
+    return sorted(headers.items(), key=lambda header: header[0].lower())
 
 
 def _readable(body: str) -> str:

@@ -19,16 +19,20 @@ def timing_bar(call: WebhookCall, *, longest_ms: int) -> SafeString:
     """Draw an attempt beside the longest one of its delivery, so that they can be compared."""
     scale = _WIDTH / max(longest_ms, 1)
     parts = list(timing_parts(call))
-    label = ", ".join(f"{name} {milliseconds} ms" for name, milliseconds in parts)
     return format_html(
         '<svg class="timing-bar" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}">{}</svg>',
-        label,
+        timing_label(call),
         _WIDTH,
         _HEIGHT,
         _WIDTH,
         _HEIGHT,
         format_html_join("", "{}", ((part,) for part in _rectangles(parts, scale))),
     )
+
+
+def timing_label(call: WebhookCall) -> str:
+    """Say the same in words."""
+    return ", ".join(f"{name} {milliseconds} ms" for name, milliseconds in timing_parts(call))
 
 
 def timing_parts(call: WebhookCall) -> Iterator[tuple[str, int]]:

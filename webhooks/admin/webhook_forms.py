@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, ClassVar, cast
 
 from django import forms
@@ -102,7 +101,7 @@ class WebhookForm(ServiceErrorForm):
             clearable=True,
         )
         if webhook.pk and not webhook._state.adding:
-            self.fields["url"].initial = revealed_url(webhook)
+            self.initial["url"] = revealed_url(webhook)  # the model's value would show as ***
             self.fields["event_types"].initial = webhook.event_types
             self.fields["headers"].initial = dict.fromkeys(webhook.headers, "")
             _choose_from(self.fields["integration"], Integration.objects.filter(tenant_id=webhook.tenant_id))
@@ -137,20 +136,3 @@ def _masked(stored: Secret | None) -> str:
         return stored.masked()
     except EncryptionError:
         return "(cannot be read: enter it again)"
-
-
-class TestForm(forms.Form):
-    """The payload of a test."""
-
-    payload = forms.CharField(
-        label="Payload (JSON object)", widget=forms.Textarea(attrs={"rows": 8, "cols": 80, "spellcheck": "false"})
-    )
-
-    def clean_payload(self) -> dict[str, Any]:
-        try:
-            payload = json.loads(self.cleaned_data["payload"])
-        except (ValueError, RecursionError) as error:
-            raise forms.ValidationError(f"This is no valid JSON: {error}") from error
-        if not isinstance(payload, dict):
-            raise forms.ValidationError("The payload must be a JSON object, in braces.")
-        return payload

@@ -1,42 +1,26 @@
-"""Webhooks: statistics at a glance, a test that shows its result, the signing secret on request."""
+"""Webhooks: their list with totals, their form, switching several on or off."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
-from django.utils import timezone
-from django.utils.decorators import method_decorator
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
 
-from integrations.admin.badges import active_badge, badge
-from integrations.admin.service_admin import ServiceModelAdmin
+from integrations.admin.badges import active_badge
 from integrations.encryption.errors import EncryptionError
 from integrations.errors import ServiceError
-from integrations.models import Tenant
-from webhooks.admin.webhook_forms import TestForm, WebhookForm
-from webhooks.breaker import BreakerState, Health
+from webhooks.admin.glance import glance_at
+from webhooks.admin.transfer import TransferPages
+from webhooks.admin.webhook_forms import WebhookForm
+from webhooks.admin.webhook_pages import WebhookPages
 from webhooks.models import Webhook
-from webhooks.queries import health_of
-from webhooks.services.breaker import reset_breaker
-from webhooks.services.calls import test_webhook
-from webhooks.services.signing_secrets import read_signing_secret, rotate_signing_secret
 from webhooks.services.webhook_fields import WebhookFields
 from webhooks.services.webhooks import create_webhook, delete_webhook, update_webhook
-from webhooks.target_url import DerivedUrls, target_url
+from webhooks.target_url import target_url
 
-SAMPLE_PAYLOAD = {"test": True, "source": "signalbox"}
-
-HEALTH: Any = ("Health", {"fields": ["breaker", "failing_since"]})
 RETRIES: Any = (
     "Retries and limits",
     {
@@ -54,7 +38,7 @@ HISTORY: Any = ("History", {"fields": ["disabled_reason", "disabled_at", "versio
 
 
 @admin.register(Webhook)
-class WebhookAdmin(ServiceModelAdmin):
+class WebhookAdmin(TransferPages, WebhookPages):
     form = WebhookForm
     change_form_template = "admin/webhooks/webhook/change_form.html"
     list_display = (
@@ -89,7 +73,6 @@ class WebhookAdmin(ServiceModelAdmin):
             RETRIES,
         ]
         if obj:
-            sections.insert(1, HEALTH)
             sections.append(HISTORY)
         return sections
 
@@ -97,7 +80,6 @@ class WebhookAdmin(ServiceModelAdmin):
         """Return what auditors see: of what is encrypted, whether there is anything."""
         return [
             (None, {"fields": ["tenant", "workflow_name", "description", "is_active"]}),
-            HEALTH,
             ("Address", {"fields": ["host", "integration"]}),
             ("Events", {"fields": ["event_types", "payload_format"]}),
             ("Authentication", {"fields": ["stored_secrets", "signature_scheme"]}),
@@ -111,8 +93,6 @@ class WebhookAdmin(ServiceModelAdmin):
         return (
             "tenant",
             "workflow_name",
-            "breaker",
-            "failing_since",
             "sends_to",
             "disabled_reason",
             "disabled_at",
@@ -134,80 +114,14 @@ class WebhookAdmin(ServiceModelAdmin):
     def delete_model(self, request: HttpRequest, obj: Webhook) -> None:
         delete_webhook(actor=self.actor(request), tenant=obj.tenant, webhook_id=obj.pk)
 
-    # --- Pages of its own --------------------------------------------------------------------------------------
-
-    def get_urls(self) -> list[URLPattern]:
-        return [
-            path("derived-url/", self.changing_page(self.derived_url_view), name="webhooks_webhook_derived_url"),
-            path("<uuid:object_id>/test/", self.changing_page(self.test_view), name="webhooks_webhook_test"),
-            path("<uuid:object_id>/secret/", self.changing_page(self.secret_view), name="webhooks_webhook_secret"),
-            path(
-                "<uuid:object_id>/secret/rotate/", self.changing_page(self.rotate_view), name="webhooks_webhook_rotate"
-            ),
-            path(
-                "<uuid:object_id>/breaker/reset/",
-                self.changing_page(self.breaker_reset_view),
-                name="webhooks_webhook_breaker_reset",
-            ),
-            *super().get_urls(),
-        ]
-
-    def derived_url_view(self, request: HttpRequest) -> JsonResponse:
-        """Answer where a webhook without an address of its own would be sent, for the add form."""
-        tenant = Tenant.objects.identified_by(request.GET.get("tenant", "")).first()
-        name = request.GET.get("workflow_name", "")
-        url = DerivedUrls(tenant).url(workflow_name=name) if tenant and name else None
-        return JsonResponse({"url": url})
-
-    def test_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
-        """Send a test and show its result on the answering page."""
-        webhook = get_object_or_404(Webhook.objects.select_related("tenant"), pk=object_id)
-        sample = json.dumps(SAMPLE_PAYLOAD, indent=2)
-        form = TestForm(request.POST or None, initial={"payload": sample})
-        result, refusal = None, ""
-        if request.method == "POST" and form.is_valid():
-            try:
-                result = test_webhook(webhook, actor=self.actor(request), payload=form.cleaned_data["payload"])
-            except ServiceError as error:
-                refusal = error.detail
-        context = {"title": "Send test", "form": form, "result": result, "refusal": refusal}
-        return self._page(request, "test.html", webhook, context)
-
-    @method_decorator([never_cache, require_POST])
-    def secret_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
-        """Show the signing secret: the one secret that may be read again. Leaves an entry in the activity log."""
-        webhook = get_object_or_404(Webhook.objects.select_related("tenant"), pk=object_id)
-        secret = read_signing_secret(actor=self.actor(request), tenant=webhook.tenant, webhook_id=webhook.pk)
-        return self._page(request, "secret.html", webhook, {"title": "Signing secret", "secret": secret})
-
-    @method_decorator([never_cache, require_POST])
-    def rotate_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
-        """Make a new signing secret and show it on the answering page; the old one signs as well for a day."""
-        webhook = get_object_or_404(Webhook.objects.select_related("tenant"), pk=object_id)
-        secret = rotate_signing_secret(actor=self.actor(request), tenant=webhook.tenant, webhook_id=webhook.pk)
-        context = {"title": "New signing secret", "secret": secret, "is_new": True}
-        return self._page(request, "secret.html", webhook, context)
-
-    @method_decorator(require_POST)
-    def breaker_reset_view(self, request: HttpRequest, object_id: UUID) -> HttpResponse:
-        """Close the circuit breaker, so that what waits behind it is sent now."""
-        webhook = get_object_or_404(Webhook.objects.select_related("tenant"), pk=object_id)
-        reset_breaker(actor=self.actor(request), tenant=webhook.tenant, webhook_id=webhook.pk)
-        self.message_user(request, "The circuit breaker is closed. What waited is sent now.")
-        return redirect("admin:webhooks_webhook_change", webhook.pk)
-
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         webhook = context.get("original")
         return super().render_change_form(
             request,
-            {**context, "has_failures": webhook is not None and health_of(webhook) != Health()},
+            {**context, "glance": glance_at(webhook) if webhook else None},
             *args,
             **kwargs,
         )
-
-    def _page(self, request: HttpRequest, template: str, webhook: Webhook, context: dict[str, Any]) -> HttpResponse:
-        shared = {**self.admin_site.each_context(request), "opts": self.opts, "original": webhook}
-        return TemplateResponse(request, f"admin/webhooks/webhook/{template}", {**shared, **context})
 
     # --- Actions -----------------------------------------------------------------------------------------------
 
@@ -261,21 +175,6 @@ class WebhookAdmin(ServiceModelAdmin):
     @admin.display(description="Last call", ordering="stats__last_called_at", empty_value="never")
     def last_called_at(self, webhook: Webhook) -> Any:
         return webhook.stats.last_called_at if hasattr(webhook, "stats") else None
-
-    @admin.display(description="Circuit breaker")
-    def breaker(self, webhook: Webhook) -> SafeString:
-        health = health_of(webhook)
-        match health.state(timezone.now()):
-            case BreakerState.OPEN:
-                return badge(f"open until {health.open_until:%Y-%m-%d %H:%M:%S} UTC", "bad")
-            case BreakerState.HALF_OPEN:
-                return badge("half open: the next delivery is a probe", "warning")
-        return badge("closed", "good")
-
-    @admin.display(description="Nothing but failures since", empty_value="–")
-    def failing_since(self, webhook: Webhook) -> str | None:
-        since = health_of(webhook).failing_since
-        return f"{since:%Y-%m-%d %H:%M:%S} UTC" if since else None
 
     @admin.display(description="Sends to")
     def sends_to(self, webhook: Webhook) -> str:

@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 from integrations.errors import NotFoundError
 from integrations.providers.receiving import Incoming
 from webhooks.models import InboundOutcome
-from webhooks.services.receiving import MAX_BODY_BYTES, NotLetInError, count, find_receiver, receive
+from webhooks.services.receiving import NotLetInError, check_size, find_receiver, receive
 
 _STATUSES = {
     InboundOutcome.SIGNATURE: 401,
@@ -43,6 +43,7 @@ class _Refusal(APIException):
 class InboundView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
+    http_method_names = ["get", "post"]  # no HEAD, no OPTIONS: nobody genuine asks
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         """Whatever the sender says it accepts: the provider decides what it is told."""
@@ -60,10 +61,8 @@ class InboundView(APIView):
             receiver = find_receiver(UUID(reference))
         except ValueError:
             raise NotFoundError("There is no such receiver.") from None
-        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:  # the body is not even read
-            count(receiver.id, InboundOutcome.TOO_LARGE)
-            raise _Refusal(NotLetInError(InboundOutcome.TOO_LARGE, f"At most {MAX_BODY_BYTES:,} bytes are taken in."))
         try:
+            check_size(receiver, _declared_size(request))  # before the body is read
             answer = receive(receiver, _incoming(request), address=request._request.client_address)  # type: ignore[attr-defined]
         except NotLetInError as refusal:
             raise _Refusal(refusal) from None
@@ -82,3 +81,8 @@ def _incoming(request: Request) -> Incoming:
         body=raw.body,
         received_at=timezone.now(),
     )
+
+
+def _declared_size(request: Request) -> int:
+    text = request.META.get("CONTENT_LENGTH") or ""
+    return int(text) if text.isascii() and text.isdigit() else 0

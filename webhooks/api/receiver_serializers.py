@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -81,7 +80,7 @@ class ReceiverSerializer(serializers.Serializer[Any]):
     updated_at = serializers.DateTimeField()
 
     def get_url(self, receiver: Receiver) -> str:
-        return f"{settings.APP_URL}/api/webhooks/in/{receiver.id}"
+        return receiver.address
 
     @extend_schema_field(_COUNTS)
     def get_counts(self, receiver: Receiver) -> Any:

@@ -170,7 +170,7 @@ class WebhookImport(TenantMixin, APIView):
             tenant=self.tenant,
             rows=rows,
             salt=salt,
-            passphrase=request.headers.get(PASSPHRASE_HEADER),
+            passphrase=_passphrase(request),
             dry_run=dry_run,
         )
         if not (plan.is_applied or dry_run):
@@ -184,7 +184,19 @@ class WebhookImport(TenantMixin, APIView):
         return Response(ImportedSerializer(plan).data)
 
 
+def _passphrase(request: Request) -> str | None:
+    """Return the passphrase as it was typed: headers come as Latin-1, whatever bytes were sent."""
+    given = request.headers.get(PASSPHRASE_HEADER)
+    try:
+        return given.encode("latin-1").decode("utf-8") if given is not None else None
+    except UnicodeError:
+        return given
+
+
 def _read(request: Request) -> tuple[list[FileRow], str | None]:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if length.isdigit() and int(length) > MAX_BYTES:
+        raise FileError(f"The file is larger than {MAX_BYTES // 1024 // 1024} MiB.")
     if (request.content_type or "").partition(";")[0].strip() == CSVParser.media_type:
         return read_csv(cast("dict[str, str]", request.data).get(_CSV, ""))
     return rows_of_document(request.data)

@@ -5,7 +5,8 @@ The order of locks is the same in every recording transaction, and rows are lock
 the queue (disabling, deleting) locks its row of `due` first, so those locks cover the deliveries too.
 
 An outcome counts only while its lease is held. One whose lease was lost, because this engine was silent for too long,
-leaves the row of its attempt, but the state belongs to the engine that has the lease now.
+leaves the row of its attempt, but the state belongs to the engine that has the lease now. So does one of an earlier
+run: what was cancelled on the wire and sent again at once may be leased anew, by this very engine, before it is over.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ LONGEST_ERROR: Final = 500
 # Every row is named by its key. Of tables of up to some ten thousand rows PostgreSQL would rather read the whole.
 _LOOK_UP_BY_KEY: Final = "SET LOCAL enable_seqscan = off"
 _LOCK_LEASED: Final = """
-    SELECT delivery_id FROM webhooks_due WHERE delivery_id = ANY(%s::uuid[]) AND lease_by = %s
+    SELECT delivery_id, run FROM webhooks_due WHERE delivery_id = ANY(%s::uuid[]) AND lease_by = %s
     ORDER BY delivery_id FOR UPDATE
 """
 _FINISH_DUE: Final = "DELETE FROM webhooks_due WHERE delivery_id = ANY(%s::uuid[])"
@@ -137,11 +138,10 @@ def _record(engine_id: UUID, outcomes: Sequence[Outcome]) -> Consequences:
     with transaction.atomic(), connection.cursor() as django_cursor:
         cursor: Cursor[Any] = django_cursor.cursor
         cursor.execute(_LOOK_UP_BY_KEY)
-        cursor.execute(_LOCK_LEASED, [uuid_array(outcome.claimed.delivery_id for outcome in outcomes), engine_id])
-        leased = {row[0] for row in cursor.fetchall()}
+        leased = _locked_leases(cursor, engine_id, outcomes)
         batch = _Batch()
         for outcome in outcomes:
-            batch.add(outcome, is_leased=outcome.claimed.delivery_id in leased)
+            batch.add(outcome, is_leased=_run_of(outcome) in leased)
         if batch.calls:
             copy_calls(cursor, batch.calls)
         batch.write_states(cursor)
@@ -150,6 +150,16 @@ def _record(engine_id: UUID, outcomes: Sequence[Outcome]) -> Consequences:
         upsert_rollups(cursor, batch.calls)
         by_webhook = _by_webhook(batch.calls)
         return record_health(cursor, by_webhook, with_history=_add_stats(cursor, by_webhook))
+
+
+def _locked_leases(cursor: Any, engine_id: UUID, outcomes: Sequence[Outcome]) -> set[tuple[UUID, int]]:
+    """Lock the rows of these outcomes that are leased to this engine; return their deliveries and runs."""
+    cursor.execute(_LOCK_LEASED, [uuid_array(outcome.claimed.delivery_id for outcome in outcomes), engine_id])
+    return set(cursor.fetchall())
+
+
+def _run_of(outcome: Outcome) -> tuple[UUID, int]:
+    return outcome.claimed.delivery_id, outcome.claimed.run
 
 
 @dataclass(slots=True)
@@ -243,9 +253,8 @@ def _hold(engine_id: UUID, withheld: Sequence[Withheld]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LOCK_WEBHOOKS, [uuid_array({outcome.claimed.target_id for outcome in withheld})])
         enabled = {webhook_id for webhook_id, is_active in cursor.fetchall() if is_active}
-        cursor.execute(_LOCK_LEASED, [uuid_array(outcome.claimed.delivery_id for outcome in withheld), engine_id])
-        leased = {row[0] for row in cursor.fetchall()}
-        mine = [outcome.claimed for outcome in withheld if outcome.claimed.delivery_id in leased]
+        leased = _locked_leases(cursor, engine_id, withheld)
+        mine = [outcome.claimed for outcome in withheld if _run_of(outcome) in leased]
         if back := [(row.delivery_id, 0.0, row.attempt) for row in mine if row.target_id in enabled]:
             _retry_due(cursor, back)
         if held := [row.delivery_id for row in mine if row.target_id not in enabled]:

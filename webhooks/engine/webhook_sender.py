@@ -114,7 +114,7 @@ class WebhookSender:
         if job.problem is not None or job.target.destination is None:
             problem = job.problem or Problem(ErrorKind.CONFIGURATION, "The webhook has no address.")
             return _failed(job, started_at, problem.kind, problem.message, Timing(), {})
-        sent = _request_headers(job, timestamp=int(time.time()))
+        sent = request_headers(job, timestamp=int(time.time()))
         shown = {**sent, **job.target.shown_headers}
         try:
             answer = await self._client.post(
@@ -165,10 +165,11 @@ def _prepared(row: Claimed, state: State | None, content: Content | None) -> Job
     if content is None:
         problem = Problem(ErrorKind.CONFIGURATION, "The payload is not stored any more.")
         return WebhookJob(row, state.target, _NO_CONTENT, b"", problem)
-    return WebhookJob(row, state.target, content, _body(state.target, content), state.target.problem)
+    return WebhookJob(row, state.target, content, body_of(state.target, content), state.target.problem)
 
 
-def _body(target: Target, content: Content) -> bytes:
+def body_of(target: Target, content: Content) -> bytes:
+    """Return what is sent: the payload itself, or in its envelope, as the webhook wants it."""
     if not target.is_enveloped:
         return content.body.encode()
     # The payload is put in as the text it is, so that its own bytes are kept.
@@ -176,7 +177,7 @@ def _body(target: Target, content: Content) -> bytes:
     return f'{{"type":{event_type},"timestamp":{timestamp},"data":{content.body}}}'.encode()
 
 
-def _request_headers(job: WebhookJob, *, timestamp: int) -> dict[str, str]:
+def request_headers(job: WebhookJob, *, timestamp: int) -> dict[str, str]:
     """Return the headers that are this attempt's own. (A signature is no credential: it proves one message.)"""
     message_id = str(job.claimed.delivery_id)
     headers = {

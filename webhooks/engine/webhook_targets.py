@@ -142,7 +142,7 @@ class Targets:
 
 def _load(webhook: Webhook, now: float) -> _Kept:
     try:
-        return _Kept(webhook.version, now, _target(webhook))
+        return _Kept(webhook.version, now, target_of(webhook))
     except KeyNotAtHandError as error:
         # This process is misconfigured or older than a rotation; another one may be able to send it.
         logger.error("webhook_key_not_at_hand", webhook_id=str(webhook.id), reason=str(error))  # noqa: TRY400
@@ -155,7 +155,8 @@ def _load(webhook: Webhook, now: float) -> _Kept:
         return _Kept(webhook.version, now, None, has_fault=True)
 
 
-def _target(webhook: Webhook) -> Target:
+def target_of(webhook: Webhook) -> Target:
+    """Read and decrypt a webhook; one that cannot be sent to has a `problem`. Raises KeyNotAtHandError."""
     known = Target(
         workflow_name=webhook.workflow_name,
         places=webhook.max_concurrency,

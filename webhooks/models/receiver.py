@@ -53,6 +53,11 @@ class Receiver(SealedModel):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def address(self) -> str:
+        """The URL to give to the sender."""
+        return f"{settings.APP_URL}/api/webhooks/in/{self.pk}"
+
     def secrets(self, now: datetime) -> list[Secret]:
         """Return what proves a sender at that moment: the secret, and during a rotation the one before, too."""
         expires_at = self.previous_secret_expires_at

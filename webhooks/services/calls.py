@@ -8,9 +8,11 @@ from typing import Any
 
 from integrations.activity.actor import Actor
 from integrations.activity.recording import record_activity
+from integrations.errors import InvalidInputError
 from integrations.isolation.scope import tenant_scope
 from integrations.models import Tenant
 from webhooks.models import RetrySchedule, Webhook
+from webhooks.routing import event_type_problems
 from webhooks.services.accept import DeliveryRules, accept_event
 from webhooks.services.audience import chosen, named
 from webhooks.services.payloads import new_event
@@ -98,19 +100,23 @@ def test_webhook(
     *,
     actor: Actor,
     payload: Mapping[str, Any] | None = None,  # noqa: PT028  (it is no test of pytest's)
+    event_type: str = "",  # noqa: PT028
 ) -> WebhookCallResult:
     """Fire a test call now and wait for its result; recorded and counted like others, with `triggered_by` "test".
 
-    Without a `payload` a sample says that it is a test. Waits for 10 s at most, which is enough for the retries of an
-    endpoint that answers. Raises what `call_webhook` raises; a disabled webhook is not tested, because what a test
-    shows is that real calls arrive.
+    Without a `payload` a sample says that it is a test; with an `event_type` it looks like such an event, which goes to
+    this webhook alone. Waits for 10 s at most, which is enough for the retries of an endpoint that answers. Raises what
+    `call_webhook` raises; a disabled webhook is not tested, because what a test shows is that real calls arrive.
     """
     check_wait(DEFAULT_WAIT_SECONDS)
+    if event_type and (problems := event_type_problems(event_type)):
+        raise InvalidInputError({"event_type": problems})
     with tenant_scope(webhook.tenant_id):
         accepted = accept_event(
             tenant=webhook.tenant,
             payload=_sample(webhook) if payload is None else payload,
             webhooks=[webhook],
+            event_type=event_type,
             triggered_by="test",
             rules=DeliveryRules(retry_schedule=RetrySchedule.QUICK),
         )

@@ -74,6 +74,9 @@ def import_webhooks(
 ) -> ImportPlan:
     """Bring the rows of a file into the tenant, in one transaction, and say what each does.
 
+    Locks the webhooks that the file names in the order of their ids, and makes new ones in the order of their names, so
+    that imports beside each other, and engines, never wait in a circle.
+
     Sealed secrets are taken over with the passphrase of the export, the signing secret among them, so that receivers
     notice nothing. Without it, what a row says of secrets is left as it is, and a new webhook gets a new signing secret.
     Raises InvalidInputError for a passphrase that cannot be right.
@@ -90,7 +93,12 @@ def import_webhooks(
 def _import_all(
     actor: Actor, tenant: Tenant, rows: list[FileRow], seal: Seal | None, *, dry_run: bool
 ) -> list[PlannedRow]:
-    planned = [_import(actor, tenant, row, seal) for row in rows]
+    named = Webhook.objects.filter(
+        tenant_id=tenant.id, workflow_name__in=[row.workflow_name for row in rows if not row.problems]
+    )
+    list(named.select_for_update(no_key=True).order_by("id").values_list("id"))
+    in_order = sorted(rows, key=lambda row: row.workflow_name)
+    planned = sorted((_import(actor, tenant, row, seal) for row in in_order), key=lambda row: row.number)
     if dry_run or any(row.problems for row in planned):
         raise _RolledBack(planned)
     record_activity(
@@ -148,7 +156,7 @@ def _apply(actor: Actor, tenant: Tenant, row: FileRow, seal: Seal | None, planne
     planned.changes = {
         name: "changed" if name in _SECRETS else {"from": before.get(name), "to": value}
         for name, value in after.items()
-        if before.get(name) != value
+        if before.get(name) != value and not (name in _SECRETS and not value and not before.get(name))
     }
     if stored is not None and planned.changes:
         planned.action = "update"
@@ -162,11 +170,10 @@ def _secrets(row: FileRow, seal: Seal | None) -> dict[str, Any]:
     if seal is None or "sealed" not in row.values:
         return {}
     opened = seal.open(row.workflow_name, row.values["sealed"])
-    return {
-        "auth_token": opened.get("auth_token"),
-        "headers": opened.get("headers") or {},
-        "signing_secret": opened.get("signing_secret"),
-    }
+    headers, texts = opened.get("headers") or {}, [opened.get("auth_token"), opened.get("signing_secret")]
+    if not isinstance(headers, dict) or not all(isinstance(text, str | None) for text in [*texts, *headers.values()]):
+        raise SealError("It holds no secrets of a webhook.")
+    return {"auth_token": texts[0], "headers": headers, "signing_secret": texts[1]}
 
 
 def _take_over(actor: Actor, tenant: Tenant, webhook_id: UUID, signing_secret: str) -> None:

@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final, TypedDict
 from uuid import UUID
 
@@ -21,6 +21,8 @@ from django.utils import timezone
 
 from integrations.activity.actor import Actor
 from integrations.activity.recording import record_activity
+from integrations.encryption.errors import UnreadableSecretError
+from integrations.encryption.secret import Secret
 from integrations.errors import ConflictError, InvalidInputError, NotFoundError, PreconditionFailedError
 from integrations.isolation.scope import tenant_scope
 from integrations.models import Tenant
@@ -114,8 +116,9 @@ def rotate_receiver_secret(*, actor: Actor, tenant: Tenant, receiver_id: UUID, s
         receiver = _locked(tenant, receiver_id)
         receiving = _receiving(receiver.provider)
         checked = _given_or_made(receiving, secret, receiver.options)
-        receiver.previous_secret = receiver.secret.reveal()
-        receiver.previous_secret_expires_at = timezone.now() + OVERLAP
+        previous = _still_opening(receiver.secret)
+        receiver.previous_secret = previous
+        receiver.previous_secret_expires_at = timezone.now() + OVERLAP if previous is not None else None
         receiver.secret = checked
         receiver.version += 1
         _save(receiver)
@@ -130,9 +133,12 @@ def rotate_receiver_secret(*, actor: Actor, tenant: Tenant, receiver_id: UUID, s
 
 
 def delete_receiver(*, actor: Actor, tenant: Tenant, receiver_id: UUID, expected_version: int | None = None) -> None:
-    """Delete a receiver with its secrets, counts and stored requests; events that it published stay."""
+    """Delete a receiver with its secrets, counts and stored requests; events that it published stay.
+
+    Requests that arrive meanwhile wait for the end, and are told that there is no such receiver.
+    """
     with tenant_scope(tenant):
-        receiver = _locked(tenant, receiver_id)
+        receiver = _locked(tenant, receiver_id, to_delete=True)
         if expected_version is not None and receiver.version != expected_version:
             raise PreconditionFailedError("Somebody changed the receiver in the meantime: load it again.")
         record_activity(actor=actor, verb="receiver.deleted", target=receiver, tenant_id=tenant.id)
@@ -154,8 +160,10 @@ def _receiving(provider: str) -> Receiving:
         raise InvalidInputError({"provider": [f"Nothing is received from it. Give one of {known}."]}) from None
 
 
-def _locked(tenant: Tenant, receiver_id: UUID) -> Receiver:
-    rows = Receiver.objects.select_for_update(no_key=True).filter(tenant_id=tenant.id, id=receiver_id)
+def _locked(tenant: Tenant, receiver_id: UUID, *, to_delete: bool = False) -> Receiver:
+    # Whoever deletes keeps others from storing what refers to the row after its own rows of that kind were deleted.
+    locking = Receiver.objects.select_for_update(no_key=not to_delete)
+    rows = locking.filter(tenant_id=tenant.id, id=receiver_id)
     found = rows.order_by("id").first()
     if found is None:
         raise NotFoundError("This tenant has no such receiver.")
@@ -171,6 +179,14 @@ def _save(receiver: Receiver, *, is_new: bool = False) -> None:
         if "receiver_name_unique" not in str(error):
             raise
         raise ConflictError(f"This tenant has a receiver {receiver.name} already: choose another name.") from error
+
+
+def _still_opening(secret: Secret) -> str | None:
+    """Return the secret of before; None for one that no longer opens, since rotating is the way out of that."""
+    try:
+        return secret.reveal()
+    except UnreadableSecretError:
+        return None
 
 
 def _given_or_made(receiving: Receiving, secret: str | None, options: Mapping[str, str]) -> str:
@@ -213,7 +229,13 @@ def _networks(texts: list[str]) -> list[str]:
     networks = []
     for text in texts:
         try:
-            networks.append(str(ip_network(text)))
+            networks.append(str(_unmapped(ip_network(text))))
         except ValueError:
             raise ValueError("Give networks such as 192.0.2.0/24 or 2001:db8::/32, without host bits.") from None
     return sorted(set(networks))
+
+
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """Return IPv4 addresses in their IPv6 form as IPv4: so are the addresses with which they are compared."""
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    return IPv4Network((mapped, network.prefixlen - 96)) if mapped is not None and network.prefixlen >= 96 else network

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+import structlog
+from django.db import DatabaseError, IntegrityError, InterfaceError, connection, transaction
 from django.utils import timezone
 
 from integrations.activity.actor import Actor
@@ -28,6 +29,8 @@ from webhooks.models import DeliveryState, Due, Recovery, RecoveryState, TargetK
 from webhooks.queue import hint
 from webhooks.services.locking import locked_webhook
 from webhooks.services.retrying import send_again
+
+logger = structlog.get_logger(__name__)
 
 MOST_IN_SLICE: Final = 5000
 # How many deliveries, whatever became of them, one slice reads: a day without failures must not become a long query.
@@ -112,9 +115,18 @@ def progress(recovery: Recovery) -> float:
 
 
 def advance_recoveries() -> int:
-    """Take every running recovery one slice further; return how many deliveries are sent again. Safe beside itself."""
+    """Take every running recovery one slice further; return how many deliveries are sent again. Safe beside itself.
+
+    One whose slice the database refuses stays where it is, and holds up no other.
+    """
     running = Recovery.objects.filter(state=RecoveryState.RUNNING, tenant__is_active=True, tenant__deleted_at=None)
-    return sum(_advance(*row) for row in running.order_by("id").values_list("tenant_id", "id"))
+    sent = 0
+    for tenant_id, recovery_id in running.order_by("id").values_list("tenant_id", "id"):
+        try:
+            sent += _advance(tenant_id, recovery_id)
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("recovery_not_advanced", recovery_id=str(recovery_id), reason=type(error).__name__)
+    return sent
 
 
 def _advance(tenant_id: UUID, recovery_id: UUID) -> int:

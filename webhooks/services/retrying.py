@@ -68,7 +68,7 @@ def retry_delivery(*, actor: Actor, tenant: Tenant, delivery_id: UUID) -> None:
         if reason := _reason_against(tenant, [delivery]).get(delivery.id):
             raise ConflictError(reason)
         verb = "delivery.retried"
-        if not send_again(tenant_id=tenant.id, delivery_ids=[delivery_id]):
+        if not _begun_again(delivery):
             _send_now(delivery)
             verb = "delivery.hastened"
         _record(actor, tenant, verb, delivery.id)
@@ -122,8 +122,24 @@ def send_again(
         return sorted(row[0] for row in cursor.fetchall())
 
 
+def _begun_again(delivery: Delivery) -> bool:
+    """Begin a new run if the delivery has ended, and hold no lock if it has not.
+
+    One that somebody else sent again while this waited for its row would stay locked, and its row of the queue has to
+    be locked before it, as engines do: the savepoint gives the lock back.
+    """
+    savepoint = transaction.savepoint()
+    if send_again(tenant_id=delivery.tenant_id, delivery_ids=[delivery.id]):
+        transaction.savepoint_commit(savepoint)
+        return True
+    transaction.savepoint_rollback(savepoint)
+    return False
+
+
 def _send_now(delivery: Delivery) -> None:
     """Let a waiting delivery's next attempt be due now. Raises ConflictError when it does not wait."""
+    if delivery.state == DeliveryState.HELD:
+        raise ConflictError("It is held, and on its way back into the queue: look at it again in a moment.")
     waiting = Due.objects.filter(tenant_id=delivery.tenant_id, delivery_id=delivery.id, lease_by=None)
     locked = waiting.select_for_update().first()
     if locked is None:

@@ -36,10 +36,11 @@ def read_csv(text: str) -> tuple[list[FileRow], str | None]:
     """Return the rows, checked, and the salt. Raises FileError for what is no whole file of webhooks."""
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise FileError(f"The file is larger than {MAX_BYTES // 1024 // 1024} MiB.")
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     try:
-        lines = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True))
+        lines = list(reader)
     except csv.Error as error:
-        raise FileError(f"The file is no whole CSV: {error}.") from None
+        raise FileError(f"The file is no whole CSV: line {reader.line_num}: {error}.") from None
     if not lines:
         raise FileError("The file is empty.")
     columns, *lines = lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -20,6 +21,8 @@ COLUMNS: Final = (
     *("signature_scheme", "retry_schedule", "max_retries", "retry_client_errors", "timeout_ms", "max_concurrency"),
     *("rate_limit_per_minute", "sealed"),
 )
+# JSON can hold NUL and halves of characters, and PostgreSQL neither.
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 # What may be null in a file; the others are left out instead.
 _NULLABLE: Final = frozenset({"url", "max_retries", "rate_limit_per_minute"})
 
@@ -76,7 +79,7 @@ def _problem(column: str, value: object) -> str | None:
         return None if isinstance(value, int) and not isinstance(value, bool) else "Give a whole number."
     if column in SWITCHES:
         return None if isinstance(value, bool) else "Give true or false."
-    if column in LISTS:
-        is_list = isinstance(value, list) and all(isinstance(item, str) for item in value)
-        return None if is_list else "Give a list of texts."
-    return None if isinstance(value, str) else "Give a text."
+    texts = value if column in LISTS else [value]
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        return "Give a list of texts." if column in LISTS else "Give a text."
+    return "It holds a character that cannot be stored." if any(map(_UNSTORABLE.search, texts)) else None

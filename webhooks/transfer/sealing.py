@@ -10,6 +10,7 @@ import binascii
 import json
 import os
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
@@ -23,6 +24,8 @@ _SALT_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
 # OWASP's parameters for scrypt: 128 MiB and a third of a second for each guess.
 _N, _R, _P = 2**17, 8, 1
+# For one passphrase at a time: many at once would take more memory than a web process has.
+_deriving = Lock()
 
 
 class SealError(Exception):
@@ -38,7 +41,8 @@ class Seal:
             raise ValueError(f"Use at least {MIN_PASSPHRASE} characters.")
         raw = os.urandom(_SALT_BYTES) if salt is None else _decoded(salt)
         self.salt = base64.b64encode(raw).decode()
-        self._cipher = AESGCM(Scrypt(salt=raw, length=32, n=_N, r=_R, p=_P).derive(passphrase.encode()))
+        with _deriving:
+            self._cipher = AESGCM(Scrypt(salt=raw, length=32, n=_N, r=_R, p=_P).derive(passphrase.encode()))
 
     def close(self, workflow_name: str, secrets: Mapping[str, Any]) -> str:
         """Return secrets, sealed."""
@@ -53,7 +57,9 @@ class Seal:
             opened = json.loads(self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _bound_to(workflow_name)))
         except (InvalidTag, ValueError):
             raise SealError("It does not open with this passphrase.") from None
-        return dict(opened)
+        if not isinstance(opened, dict):
+            raise SealError("It holds no secrets of a webhook.")
+        return opened
 
 
 def _bound_to(workflow_name: str) -> bytes:

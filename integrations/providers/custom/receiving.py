@@ -15,6 +15,7 @@ from typing import Final
 
 from integrations.providers.receiving import (
     Incoming,
+    Option,
     Reason,
     Received,
     Receiving,
@@ -46,6 +47,7 @@ _OF_SCHEME: Final = {
 # An id of the sender's own stops repetitions for as long as ids are kept; without one only repetitions of the same
 # minutes can be told from a second event of the same content.
 _MINUTES_ALIKE: Final = 5
+_LONGEST_TYPE: Final = 128
 
 
 class CustomReceiving(Receiving):
@@ -59,6 +61,26 @@ class CustomReceiving(Receiving):
     setup = (
         "Give the sender the address and the secret. With Standard Webhooks nothing else is needed; a sender with an "
         "HMAC of its own is described by the options, and one that can only send a fixed header uses the scheme token."
+    )
+
+    options = (
+        Option(
+            name="scheme",
+            label="Scheme",
+            help="standard: Standard Webhooks. hmac: a signature in a header. token: the secret itself in a header.",
+            choices=("standard", "hmac", "token"),
+        ),
+        Option(name="header", label="Header", help="hmac, token: which header brings it, such as X-Signature."),
+        Option(name="hash", label="Hash", help="hmac: sha256 unless given.", choices=("sha1", "sha256", "sha512")),
+        Option(name="encoding", label="Encoding", help="hmac: hex unless given.", choices=("hex", "base64")),
+        Option(name="prefix", label="Prefix", help="hmac: what stands before the signature, such as sha256=."),
+        Option(
+            name="timestamp_header",
+            label="Timestamp header",
+            help="hmac: brings Unix seconds, which are signed with the body: first they, then a dot, then the body.",
+        ),
+        Option(name="id_header", label="Id header", help="hmac, token: brings the sender's own id of an event."),
+        Option(name="type_header", label="Type header", help="Brings what the event type ends with."),
     )
 
     def option_problems(self, options: Mapping[str, object]) -> dict[str, list[str]]:
@@ -95,7 +117,7 @@ class CustomReceiving(Receiving):
         event_type = f"inbound.{event_name(settings.name)}"
         type_header = settings.options.get("type_header", "").lower()
         if given := incoming.headers.get(type_header, "") if type_header else "":
-            event_type += f".{event_name(given)}"
+            event_type = f"{event_type}.{event_name(given)}"[:_LONGEST_TYPE]
         return [Received(event_type=event_type, key=_key(incoming, settings), payload=payload)]
 
 

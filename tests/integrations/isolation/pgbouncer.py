@@ -68,13 +68,17 @@ class PgBouncer:
         if owner:
             for path in (self._folder, self._folder / "pgbouncer.ini"):
                 os.chown(path, owner.st_uid, owner.st_gid)
-        account = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if owner else {}
+        account: dict[str, Any] = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if owner else {}
         program = binary()
         assert program is not None
         self._process = subprocess.Popen(
             [program, "--quiet", str(self._folder / "pgbouncer.ini")], start_new_session=True, **account
         )
-        self._await_start()
+        try:
+            self._await_start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -162,7 +162,7 @@ def test_reports_a_tenant_model_of_a_new_app_that_has_no_policy(monkeypatch: pyt
         [message] = check_isolation(databases=["default"])
 
     assert message.id == "integrations.E015"
-    assert 'IsolateTenantTable("Loose")' in message.hint
+    assert 'IsolateTenantTable("Loose")' in str(message.hint)
 
 
 @contextmanager

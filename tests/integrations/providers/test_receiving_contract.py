@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from integrations.providers.receiving import Reason, Receiving, RefusedError, Settings
+from integrations.providers.receiving import Incoming, Reason, Receiving, RefusedError, Settings
 from integrations.providers.registry import RECEIVING, all_receiving, get_receiving
-from tests.integrations.providers.senders import NOW, SENDERS, Sender
+from tests.integrations.providers.senders import NOW, SENDERS, Sender, json_of
 from webhooks.routing import event_type_problems
 
+ID_HEADERS = {"x-github-delivery", "webhook-id", "x-event-id"}
 EVERY_SENDER = pytest.mark.parametrize("name", SENDERS)
 
 
@@ -27,6 +28,13 @@ def refusal(name: str, request: object, settings: Settings) -> Reason:
     with pytest.raises(RefusedError) as refused:
         receiving_of(name).verify(request, settings)
     return refused.value.reason
+
+
+def something_else(sender: Sender) -> Incoming:
+    """Return a genuine request of another event: with the sender's next id, wherever it puts that."""
+    changed = sender.request(body=sender.body.translate(bytes.maketrans(b"17A", b"28B")))
+    ids = {name: f"{value}2" for name, value in changed.headers.items() if name in ID_HEADERS}
+    return replace(changed, headers={**changed.headers, **ids})
 
 
 def test_every_provider_has_a_sender() -> None:
@@ -118,8 +126,11 @@ def test_understands_what_it_is_told(name: str) -> None:
 def test_gives_a_repetition_the_same_key_and_something_else_another(name: str) -> None:
     sender = SENDERS[name]
     receiving = receiving_of(name)
-    first, again = (receiving.parse(sender.request(), known(sender))[0].key for _ in range(2))
-    assert first == again
+    first, again, other = (
+        receiving.parse(request, known(sender))[0].key
+        for request in (sender.request(), sender.request(), something_else(sender))
+    )
+    assert first == again != other
 
 
 @EVERY_SENDER
@@ -141,3 +152,17 @@ def test_shows_no_secret_in_its_own_texts(name: str) -> None:
 @EVERY_SENDER
 def test_answers_what_the_provider_wants_to_hear(name: str) -> None:
     assert receiving_of(name).answer().status == 200
+
+
+@EVERY_SENDER
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b"], ids=["nul", "half-a-character"])
+def test_gives_no_key_that_cannot_be_stored(name: str, text: str) -> None:
+    sender = SENDERS[name]
+    body = json_of({"type": "x", "event_id": text, "MessageSid": text, "entry": [{"changes": [{"field": text}]}]})
+    headers = {**sender.request().headers, "content-type": "application/json"}
+    request = replace(sender.request(body=b""), body=body, headers=headers)
+    try:
+        keys = [event.key for event in receiving_of(name).parse(request, known(sender))]
+    except RefusedError:
+        keys = []
+    assert all(key.isascii() and "\0" not in key for key in keys)

@@ -10,8 +10,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.ids import uuid7
-from integrations.models import User
-from integrations.platform_roles import PlatformRole
 from tests.analytics.calls import call, record
 from tests.webhooks.delivery_steps import due, failed, make_delivery, stored, waiting
 from webhooks.models import Delivery, Webhook
@@ -19,21 +17,6 @@ from webhooks.models import Delivery, Webhook
 pytestmark = pytest.mark.django_db
 
 LIST = "admin:webhooks_delivery_changelist"
-
-
-@pytest.fixture
-def admin_client(platform_admin: User) -> Client:
-    client = Client()
-    client.force_login(platform_admin)
-    return client
-
-
-@pytest.fixture
-def auditor_client(db: None) -> Client:
-    auditor = User.objects.create_user("audrey", is_staff=True, platform_role=PlatformRole.AUDITOR)
-    client = Client()
-    client.force_login(auditor)
-    return client
 
 
 def page(delivery: Delivery, name: str = "change") -> str:
@@ -144,3 +127,19 @@ def test_changes_nothing_on_a_get(admin_client: Client, webhook: Webhook, name: 
     delivery = failed(webhook)
     assert admin_client.get(page(delivery, name)).status_code == 405
     assert stored(delivery).run == 1
+
+
+def test_lists_the_last_day_when_a_state_is_chosen_and_any_time_when_asked(
+    admin_client: Client, webhook: Webhook
+) -> None:
+    old, young = failed(webhook, age=timedelta(hours=30)), failed(webhook, age=timedelta(hours=1))
+    shown = {
+        query: [row.pk for row in admin_client.get(f"{reverse(LIST)}?{query}").context["cl"].result_list]
+        for query in ("", "state__exact=failed", "state__exact=failed&when=7d", f"target_id={webhook.id}")
+    }
+    assert shown == {
+        "": [young.id, old.id],
+        "state__exact=failed": [young.id],
+        "state__exact=failed&when=7d": [young.id, old.id],
+        f"target_id={webhook.id}": [young.id, old.id],
+    }

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.activity.actor import Actor
-from integrations.models import ActivityLog, Tenant, User
+from integrations.models import ActivityLog, Tenant
 from integrations.services.integrations import create_integration
 from webhooks.models import Webhook, WebhookRuntime
 from webhooks.services.webhooks import create_webhook
@@ -32,13 +32,6 @@ FIELDS = {
     "max_concurrency": "16",
     "rate_limit_per_minute": "",
 }
-
-
-@pytest.fixture
-def admin_client(platform_admin: User) -> Client:
-    client = Client()
-    client.force_login(platform_admin)
-    return client
 
 
 @pytest.fixture
@@ -122,6 +115,12 @@ def test_page_shows_no_secret(admin_client: Client, webhook: Webhook) -> None:
     assert "X-Api-Key:" in html
 
 
+def test_page_shows_the_address_that_is_stored(admin_client: Client, webhook: Webhook) -> None:
+    html = admin_client.get(page("change", webhook)).content.decode()
+    assert 'value="https://hooks.example.com/in"' in html
+    assert 'value="***"' not in html
+
+
 def test_saving_an_untouched_form_changes_nothing(admin_client: Client, webhook: Webhook) -> None:
     answer = admin_client.post(page("change", webhook), {**FIELDS, "headers": "X-Api-Key:"})
     assert answer.status_code == 302
@@ -194,7 +193,7 @@ def test_breaker_is_shown_and_can_be_reset(admin_client: Client, webhook: Webhoo
     )
 
     html = admin_client.get(page("change", webhook)).content.decode()
-    assert f"open until {now + timedelta(minutes=5):%Y-%m-%d %H:%M:%S} UTC" in html
+    assert f"{now + timedelta(minutes=5):%Y-%m-%d %H:%M:%S} UTC" in html
     assert f"{now:%Y-%m-%d %H:%M:%S} UTC" in html
     assert page("breaker_reset", webhook) in html
     assert admin_client.get(page("breaker_reset", webhook)).status_code == 405
@@ -229,20 +228,3 @@ def test_derived_address_is_answered_for_the_add_form(admin_client: Client, tena
     )
     assert admin_client.get(url, query).json() == {"url": "https://n8n.example.com/webhook/acme/contact-form"}
     assert admin_client.get(url, {"tenant": "nonsense", "workflow_name": "x"}).json() == {"url": None}
-
-
-@pytest.mark.parametrize("payload", ["", "{", "[1]", '"text"', "[" * 100_000])
-def test_test_page_refuses_what_is_no_json_object(admin_client: Client, webhook: Webhook, payload: str) -> None:
-    answer = admin_client.post(page("test", webhook), {"payload": payload})
-    assert answer.status_code == 200
-    assert answer.context["form"].errors["payload"]
-    assert verbs() == ["webhook.created"]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_test_of_a_disabled_webhook_says_why_not(admin_client: Client, webhook: Webhook) -> None:
-    Webhook.objects.filter(pk=webhook.pk).update(is_active=False)
-    answer = admin_client.post(page("test", webhook), {"payload": "{}"})
-    assert answer.status_code == 200
-    assert answer.context["refusal"]
-    assert "webhook.tested" not in verbs()

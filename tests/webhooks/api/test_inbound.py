@@ -4,66 +4,28 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import time_machine
-from django.conf import LazySettings
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from integrations.activity.actor import Actor
 from integrations.models import Tenant
-from tests.integrations.providers.senders import SENDERS, Sender
+from tests.integrations.providers.senders import SENDERS
+from tests.webhooks.api.inbound_steps import counts, deliver, make, nothing_came_of_it
+from tests.webhooks.delivery_steps import id_of
 from tests.webhooks.sending_steps import make_webhook
 from webhooks.models import Due, Event, InboundKey, InboundRequest, Payload, Receiver, ReceiverCount
 from webhooks.services import receiving
+from webhooks.services.inbound_publishing import publish_stored
 from webhooks.services.inbound_retention import forget_received
-from webhooks.services.receivers import create_receiver, rotate_receiver_secret
-from webhooks.services.receiving import publish_stored
+from webhooks.services.receivers import rotate_receiver_secret
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("public_address")]
 
 EVERY_SENDER = pytest.mark.parametrize("name", SENDERS)
-
-
-@pytest.fixture(autouse=True)
-def public_address(settings: LazySettings) -> None:
-    settings.APP_URL = "https://signalbox.example.com"
-
-
-def make(tenant: Tenant, actor: Actor, name: str, **fields: Any) -> tuple[Receiver, Sender]:
-    sender = SENDERS[name]
-    provider = name.partition("-")[0]
-    receiver = create_receiver(
-        actor=actor,
-        tenant=tenant,
-        provider=provider,
-        name="billing",
-        secret=sender.secret,
-        options=sender.options,
-        **fields,
-    )
-    return receiver, sender
-
-
-def deliver(receiver: Receiver, sender: Sender, *, at: datetime | None = None, **changes: Any) -> Any:
-    """Send what the provider sends, as its servers do: without cookies and with its own idea of Accept."""
-    path = f"/api/webhooks/in/{receiver.id}"
-    request = sender.request(at=at or datetime.now(UTC), url=f"https://signalbox.example.com{path}", **changes)
-    headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
-    content_type = headers.pop("HTTP_CONTENT_TYPE")
-    client = Client(enforce_csrf_checks=True)
-    return client.post(path, request.body, content_type=content_type, HTTP_ACCEPT="text/xml", **headers)
-
-
-def counts(receiver: Receiver) -> dict[str, int]:
-    return dict(ReceiverCount.objects.filter(receiver=receiver).values_list("outcome", "requests"))
-
-
-def nothing_came_of_it() -> bool:
-    return not (InboundRequest.objects.exists() or Event.objects.exists() or InboundKey.objects.exists())
 
 
 @EVERY_SENDER
@@ -207,7 +169,7 @@ def test_publishes_later_what_was_stored_when_the_process_died(
     tenant: Tenant, admin_actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receiver, sender = make(tenant, admin_actor, "github")
-    monkeypatch.setattr(receiving, "_publish", lambda *_: None)
+    monkeypatch.setattr(receiving, "publish", lambda *_: None)
     assert deliver(receiver, sender).status_code == 200
     monkeypatch.undo()
     assert Event.objects.count() == 0
@@ -224,7 +186,8 @@ def test_forgets_what_is_past_its_time(tenant: Tenant, admin_actor: Actor) -> No
     receiver, sender = make(tenant, admin_actor, "github")
     deliver(receiver, sender)
     assert forget_received() == 0
-    InboundRequest.objects.update(received_at=timezone.now() - timedelta(days=8))
+    age = timedelta(days=8)
+    InboundRequest.objects.update(id=id_of(age), received_at=timezone.now() - age)
     InboundKey.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
     ReceiverCount.objects.update(hour=timezone.now() - timedelta(days=91))
     assert forget_received() == 3

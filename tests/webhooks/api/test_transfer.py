@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -159,3 +160,43 @@ def test_refuses_an_export_that_would_not_be_safe(
 ) -> None:
     answer = api.post(EXPORT, body)
     assert (answer.status_code, list(answer.json()["errors"])) == (422, [field])
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"description": "a\0b"}, "webhooks[1].description"),
+        ({"description": "a\ud800b"}, "webhooks[1].description"),
+        ({"timeout_ms": 10**30}, "rows[2].timeout_ms"),
+        ({"rate_limit_per_minute": -(10**30)}, "rows[2].rate_limit_per_minute"),
+        ({"url": "https://example.com/\0"}, "webhooks[1].url"),
+        ({"event_types": ["a\0b"]}, "webhooks[1].event_types[0]"),
+        ({"payload_format": "fax"}, "rows[2].payload_format"),
+        ({"signature_scheme": "\0"}, "webhooks[1].signature_scheme"),
+        ({"description": "x" * 100_000}, "rows[2].description"),
+    ],
+    ids=["nul", "half", "huge", "negative", "url", "type", "format", "scheme", "long"],
+)
+def test_names_the_row_and_the_column_of_a_hostile_value(
+    api: APIClient, tenant: Tenant, values: dict[str, Any], named: str
+) -> None:
+    body = json.dumps(document({"workflow_name": "good", "url": URL}, {"workflow_name": "bad", "url": URL, **values}))
+    answer = api.generic("POST", IMPORT, body, content_type="application/json")
+    assert (answer.status_code, list(answer.json().get("errors", {}))) == (422, [named])
+    assert Webhook.objects.count() == 0
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/csv"])
+def test_refuses_more_than_two_mebibytes(api: APIClient, tenant: Tenant, kind: str) -> None:
+    answer = api.generic("POST", IMPORT, json.dumps(document()) + " " * (2 * 1024 * 1024), content_type=kind)
+    assert (answer.status_code, answer.json()["errors"]) == (422, {"file": ["The file is larger than 2 MiB."]})
+
+
+def test_takes_a_passphrase_in_any_language(api: APIClient, webhook: Webhook, other_tenant: Tenant) -> None:
+    passphrase = "größere Zusammenhänge"
+    exported = api.post(EXPORT, {"passphrase": passphrase})
+    headers = {"X-Signalbox-Passphrase": passphrase.encode().decode("latin-1")}  # as a server hands it on
+    answer = api.generic(
+        "POST", import_path(other_tenant), exported.content, content_type="application/json", headers=headers
+    )
+    assert (answer.status_code, answer.json()["created"]) == (200, 1)

@@ -279,3 +279,19 @@ def test_recorders_side_by_side_never_deadlock(tenant: Tenant, admin_actor: Acto
     assert failures == []
     assert WebhookCall.objects.count() == 4 * 6 * 12
     assert {row.total_calls for row in WebhookStats.objects.all()} == {24}
+
+
+def test_an_outcome_of_an_earlier_run_leaves_the_state_to_the_run_that_is_leased_now(webhook: Webhook) -> None:
+    """Cancelled on the wire and sent again at once, a delivery is leased anew by the engine that still sends it."""
+    again = leased(webhook, ENGINE, run=2)
+    earlier = again._replace(run=1, attempt=3)
+
+    record_outcomes(ENGINE, [attempted(earlier), Postponed(earlier, delay=60.0)])
+    record_outcomes(ENGINE, [Withheld(earlier)])
+
+    due = Due.objects.get()
+    assert (due.lease_by, due.run, due.attempt) == (ENGINE, 2, 0)
+    assert delivery_of(again).state == "pending"
+    assert [call.is_final for call in WebhookCall.objects.all()] == [False]
+    record_outcomes(ENGINE, [attempted(again)])
+    assert (delivery_of(again).state, delivery_of(again).attempts) == ("succeeded", 1)
