@@ -1,7 +1,7 @@
 """The end of the middleware for `/api/v1`: what comes after it serves people in browsers.
 
 An API key or an access token proves who asks there, in every request. No session, cookie, form or message is ever looked
-at, so nothing of it is prepared either: it was a tenth of what publishing an event cost the web process.
+at, so nothing of it is prepared either.
 """
 
 from __future__ import annotations

@@ -36,6 +36,11 @@ class Operation:
         return self.described["security"] == [{}]
 
     @property
+    def is_for_people(self) -> bool:
+        """Whether an access token is needed, where API keys are taken elsewhere."""
+        return bool(self.described.get("x-for-people"))
+
+    @property
     def scopes(self) -> list[str] | None:
         """The scopes of which one is needed; None where scopes do not count."""
         return self.described.get("x-required-scope")

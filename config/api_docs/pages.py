@@ -52,9 +52,13 @@ def _page(audience: Audience, tag: str, operations: list[Operation]) -> str:
         f"# {title} ({'for tenants' if audience is Audience.TENANT else 'for platform admins'})\n",
         _INTRODUCTION,
         "| | |\n|---|---|\n" + "".join(contents),
-        *(_section(operation, _TOKENS[audience]) for operation in operations),
+        *(_section(operation, _token(operation, audience)) for operation in operations),
     ]
     return "\n".join(parts)
+
+
+def _token(operation: Operation, audience: Audience) -> str:
+    return _TOKENS[Audience.PLATFORM if operation.is_for_people else audience]
 
 
 def _section(operation: Operation, token: str) -> str:
@@ -83,6 +87,8 @@ def _needed(operation: Operation) -> str:
         return " · open to everybody"
     if operation.scopes is None:
         return ""
+    if operation.is_for_people:
+        return " · a member's access token"
     scopes = " or ".join(f"`{scope}`" for scope in operation.scopes)
     return f" · scope {scopes}" if scopes else " · any valid credential"
 

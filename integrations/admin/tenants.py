@@ -36,10 +36,11 @@ class TenantAdmin(TenantPeopleAdmin):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
-        return ["created_at", "updated_at", *(["slug", "api_keys"] if obj else [])]
+        return ["created_at", "updated_at", *(["slug", "api_keys", "live_api_keys"] if obj else [])]
 
     def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[Any]:
-        return [*self.fields, *(["api_keys"] if obj else [])]
+        keys = "api_keys" if self.has_change_permission(request) else "live_api_keys"
+        return [*self.fields, *([keys] if obj else [])]
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
         data = form.cleaned_data
@@ -88,15 +89,14 @@ class TenantAdmin(TenantPeopleAdmin):
 
     @admin.display(description="API keys")
     def api_keys(self, tenant: Tenant) -> str:
+        link = format_html('<a href="{}?tenant={}">add one</a>', reverse("admin:integrations_apikey_add"), tenant.pk)
+        return format_html("{} · {}", self.live_api_keys(tenant), link)
+
+    @admin.display(description="API keys")
+    def live_api_keys(self, tenant: Tenant) -> str:
         live = APIKey.objects.live(timezone.now()).filter(tenant=tenant).count()
-        return format_html(
-            '<a href="{}?tenant__id__exact={}">{} live</a> · <a href="{}?tenant={}">add one</a>',
-            reverse("admin:integrations_apikey_changelist"),
-            tenant.pk,
-            live,
-            reverse("admin:integrations_apikey_add"),
-            tenant.pk,
-        )
+        address = reverse("admin:integrations_apikey_changelist")
+        return format_html('<a href="{}?tenant__id__exact={}">{} live</a>', address, tenant.pk, live)
 
 
 def _counts_by_name(tenant: Tenant) -> dict[str, int]:

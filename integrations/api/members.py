@@ -187,9 +187,10 @@ class OwnMembership(MemberMixin, APIView):
     @extend_schema(
         operation_id="members_me_retrieve",
         summary="Show your own membership",
-        description="404 for an API key.",
+        description="For people: an API key is answered 404.",
         responses=MemberSerializer,
         examples=[_SHOWN],
+        extensions={"x-for-people": True},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return Response(MemberSerializer(self._own()).data)
@@ -197,10 +198,14 @@ class OwnMembership(MemberMixin, APIView):
     @extend_schema(
         operation_id="members_leave",
         summary="Leave the tenant",
-        description="422 that asks when you own integrations and `integrations` is missing; 409 for the last owner.",
+        description=(
+            "For people: an API key is answered 404. 422 that asks when you own integrations and `integrations` is "
+            "missing; 409 for the last owner."
+        ),
         parameters=[_OWNED],
         request=None,
         responses={204: None},
+        extensions={"x-for-people": True},
     )
     def delete(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         remove_member(actor=self.actor, by=self.authority, membership=self._own(), owned=_owned(request))

@@ -8,6 +8,7 @@ pass a resolver; the making of a socket checks those, and everything else once m
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 import time
@@ -43,7 +44,9 @@ class Connector:
         except RefusedAddressError as error:
             raise TransportError(FailureKind.REFUSED, str(error), timing) from error
         except OSError as error:
-            message = f"No connection to {origin.host}, port {origin.port}: {_words(error)}."
+            # asyncio's own words repeat the address as Python writes it; the system's say what happened.
+            reason = os.strerror(error.errno) if error.errno else _words(error)
+            message = f"No connection to {origin.host}, port {origin.port}: {reason}."
             raise TransportError(FailureKind.CONNECT, message, timing) from error
         timing.connect_ms = milliseconds_since(began)
         connection = await self._start(connected, origin, timing)

@@ -84,6 +84,20 @@ def test_samples_are_code(written: dict[str, str]) -> None:
                 json.loads(words[words.index("-d") + 1])
 
 
+@pytest.mark.parametrize("audience", list(Audience))
+def test_samples_give_one_idempotency_key(audience: Audience) -> None:
+    """A key in the header and another one in the body contradict each other, which is a 422."""
+    for operation in operations(audience):
+        assert not (operation.takes_key and "idempotency_key" in (operation.body or {})), operation.summary
+
+
+def test_samples_take_an_access_token_where_api_keys_are_no_use(written: dict[str, str]) -> None:
+    section = written["v1/members.md"].split("\n## Show your own membership\n")[1].split("\n## ")[0]
+
+    assert "$TOKEN" in section
+    assert "API_KEY" not in section
+
+
 def test_addresses_in_samples_are_those_of_the_site(written: dict[str, str]) -> None:
     for text in written.values():
         for address in re.findall(r'\$SITE([^"]*)"', text):

@@ -18,7 +18,9 @@ from webhooks.models import Webhook
 OWN_ACCOUNT = {"logout", "password_change", "two_step", "jsi18n"}
 OPEN = {"login", "log_in_code"}
 # Auditors open these; the forms that add and delete are closed to them, and other pages of a model may be.
-READABLE = re.compile(r"^$|_changelist$|(?<!password)_change$|_history$|^(index|two_step|password_change|password_change_done)$")
+READABLE = re.compile(
+    r"^$|_changelist$|(?<!password)_change$|_history$|^(index|two_step|password_change|password_change_done)$"
+)
 NEVER_READABLE = re.compile(r"_add$|_delete$|^webhooks_webhook_(test|playground|recover|secret|rotate|derived_url)$")
 MODELS = {f"{model._meta.app_label}/{model._meta.model_name}": model for model in admin.site._registry}
 

@@ -137,7 +137,10 @@ def main() -> None:
         "recover": recover,
         "receive": receive,
     }
+    from django.db import close_old_connections
+
     for line in sys.stdin:
+        close_old_connections()  # the last test may have restarted PostgreSQL
         command = json.loads(line)
         print(json.dumps(commands[command.pop("do")](**command)), file=answers, flush=True)
 

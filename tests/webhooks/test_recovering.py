@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -222,3 +224,26 @@ def test_sends_each_once_when_several_tasks_run_at_once(webhook: Webhook, admin_
         Due.objects.all().delete()
     assert sent == 40
     assert {stored(row).run for row in rows} == {2}
+
+
+def test_goes_on_with_the_others_when_the_slice_of_one_fails(
+    webhook: Webhook, admin_actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = create_webhook(actor=admin_actor, tenant=webhook.tenant, workflow_name="other", url=URL)
+    broken, good = failed(webhook), failed(other)
+    recoveries = [start(webhook, admin_actor), start(other, admin_actor)]
+    send_again = recovering.send_again
+
+    def fail_for_one(**given: Any) -> list[UUID]:
+        if broken.id in given["delivery_ids"]:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+        return send_again(**given)
+
+    monkeypatch.setattr(recovering, "send_again", fail_for_one)
+    assert advance_recoveries() == 1
+    assert [now_of(each).state for each in recoveries] == ["running", "done"]
+    assert (stored(broken).run, stored(good).run) == (1, 2)
+    monkeypatch.undo()
+    assert advance_recoveries() == 1
+    assert now_of(recoveries[0]).state == "done"

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from integrations.activity.actor import Actor
 from integrations.errors import ConflictError, NotFoundError
 from integrations.ids import uuid7
 from integrations.models import ActivityLog, Tenant
+from tests.lock_waits import waiting_for_locks
+from tests.running_site import wait_until
 from tests.webhooks.delivery_steps import due, failed, make_delivery, stored, waiting
 from tests.webhooks.webhook_steps import update
 from webhooks.errors import TenantInactive
-from webhooks.models import Due, Webhook
+from webhooks.models import Delivery, Due, Webhook
 from webhooks.services.retrying import retry_deliveries, retry_delivery
 from webhooks.services.webhooks import delete_webhook
 
@@ -135,6 +138,40 @@ def test_begins_one_run_when_several_ask_at_once(webhook: Webhook, admin_actor: 
     assert stored(delivery).run == 2
     assert Due.objects.count() == 1
     assert [verb for verb, _ in deeds()].count("delivery.retried") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_holds_no_lock_on_one_that_was_sent_again_a_moment_ago(webhook: Webhook, admin_actor: Actor) -> None:
+    """Engines lock the row of the queue first, then the delivery: whoever waits for the first must not hold the second."""
+    delivery = waiting(webhook)
+    Delivery.objects.filter(id=delivery.id).update(state="failed")
+    is_locked, goes_on = threading.Event(), threading.Event()
+
+    def record_as_an_engine() -> None:
+        with transaction.atomic():
+            Due.objects.select_for_update().get()
+            is_locked.set()
+            goes_on.wait(15)
+            Delivery.objects.filter(id=delivery.id).update(attempts=2)
+        connection.close()
+
+    def retry() -> None:
+        try:
+            retry_delivery(actor=admin_actor, tenant=webhook.tenant, delivery_id=delivery.id)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        engine = threads.submit(record_as_an_engine)
+        assert is_locked.wait(15)
+        with transaction.atomic():
+            Delivery.objects.filter(id=delivery.id).update(state="retrying")
+            retried = threads.submit(retry)
+            wait_until(lambda: waiting_for_locks() == 1, "the retry waits for the delivery")
+        wait_until(lambda: waiting_for_locks() == 1, "the retry waits for the row of the queue")
+        goes_on.set()
+        assert (engine.result(15), retried.result(15)) == (None, None)
+    assert (stored(delivery).attempts, deeds()) == (2, [("delivery.hastened", delivery.id)])
 
 
 def test_says_of_a_held_one_that_it_comes_back_by_itself(webhook: Webhook, admin_actor: Actor) -> None:

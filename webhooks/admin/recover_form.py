@@ -29,7 +29,7 @@ class UTCTimeField(forms.CharField):
         super().__init__(widget=forms.TextInput(attrs={"placeholder": placeholder, "size": 20}), required=False, **more)
 
     def to_python(self, value: Any) -> datetime | None:  # type: ignore[override]
-        text = super().to_python(value).removesuffix("UTC").strip()
+        text = (super().to_python(value) or "").removesuffix("UTC").strip()
         if not text:
             return None
         try:

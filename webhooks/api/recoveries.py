@@ -67,7 +67,7 @@ class RecoveryList(TenantMixin, GenericAPIView[Recovery]):
     @extend_schema(
         operation_id="recoveries_list",
         summary="List recoveries",
-        description="Newest first, of all webhooks.",
+        description="Newest first, of all webhooks; those of a deleted webhook go with it.",
         responses=RecoverySerializer(many=True),
         examples=[RECOVERY],
     )

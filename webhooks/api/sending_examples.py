@@ -38,11 +38,7 @@ CALL = OpenApiExample(
 )
 PUBLISH = OpenApiExample(
     "An event",
-    value={
-        "type": "contact.created",
-        "payload": {"email": "ada@example.com"},
-        "idempotency_key": "contact-4711-created",
-    },
+    value={"type": "contact.created", "payload": {"email": "ada@example.com"}},
     request_only=True,
 )
 BATCH = OpenApiExample(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from webhooks.transfer.rows import COLUMNS, FORMAT, MAX_BYTES, VERSION, FileError, FileRow, checked_rows
+from webhooks.transfer.rows import COLUMNS, FORMAT, MAX_BYTES, VERSION, FileError, FileRow, checked_rows, shown
 
 
 def write_json(rows: Sequence[dict[str, Any]], *, salt: str | None = None) -> str:
@@ -38,7 +38,7 @@ def rows_of_document(document: object) -> tuple[list[FileRow], str | None]:
     if document.get("version") != VERSION:
         raise FileError(f"This site reads version {VERSION} of the file only.")
     if unknown := document.keys() - {"format", "version", "salt", "webhooks"}:
-        raise FileError(f"There is no member {sorted(unknown)[0][:60]}.")
+        raise FileError(f"There is no member {shown(min(unknown))}.")
     webhooks, salt = document.get("webhooks"), document.get("salt")
     if not isinstance(webhooks, list) or not (salt is None or isinstance(salt, str)):
         raise FileError('"webhooks" must be a list, and "salt" a text.')

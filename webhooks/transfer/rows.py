@@ -42,10 +42,15 @@ class FileRow:
     @property
     def workflow_name(self) -> str:
         name = self.values.get("workflow_name")
-        return name if isinstance(name, str) else ""
+        return shown(name, 1_000) if isinstance(name, str) else ""
 
     def refuse(self, column: str, reason: str) -> None:
         self.problems.setdefault(column, []).append(reason)
+
+
+def shown(text: str, length: int = 60) -> str:
+    """Return text of a file as it can stand in a message: cut, halves of characters as question marks."""
+    return text[:length].encode("utf-8", "replace").decode()
 
 
 def checked_rows(rows: list[FileRow]) -> list[FileRow]:
@@ -56,7 +61,7 @@ def checked_rows(rows: list[FileRow]) -> list[FileRow]:
     for row in rows:
         for column, value in list(row.values.items()):
             if (reason := _problem(column, value)) is not None:
-                row.refuse(column[:60], reason)
+                row.refuse(shown(column), reason)
         if not row.workflow_name:
             row.refuse("workflow_name", "This field is required.")
         elif first_at.setdefault(row.workflow_name, row.number) != row.number:

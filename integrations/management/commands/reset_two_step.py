@@ -15,7 +15,7 @@ class Command(BaseCommand):
     help = "Turn two-step log-in off for somebody who lost their device. Owners do the same in the admin, for others."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("username")
+        parser.add_argument("username", help="Whose two-step log-in is turned off.")
 
     def handle(self, *args: Any, username: str, **options: Any) -> None:
         user = User.objects.filter(username=username).first()

@@ -18,7 +18,11 @@ from integrations.providers.receiving import (
 
 
 class GitHubReceiving(Receiving):
-    """`X-Hub-Signature-256` over the raw body. There is no timestamp: the delivery's id is what stops a replay."""
+    """`X-Hub-Signature-256` over the raw body alone.
+
+    There is no timestamp. The delivery's id tells repetitions from new events; it is not signed, and neither is the event's
+    name, so what keeps a recorded request from being sent again under another id is TLS.
+    """
 
     key = "github"
     label = "GitHub"

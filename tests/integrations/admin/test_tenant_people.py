@@ -91,6 +91,8 @@ def test_auditor_sees_people_and_changes_nothing(url: str, browser: Client, tena
     page = text(client.get(f"{url}/change/"))
     assert "grace@example.com" in page
     assert "Withdraw" not in page
+    assert "0 live" in page
+    assert "add one" not in page
     path = f"{url}/invitations/{Invitation.objects.get().pk}"
     for answer in (
         client.get(f"{url}/invite/"),

@@ -148,6 +148,7 @@ def test_a_file_with_one_wrong_row_cannot_be_imported(admin_client: Client, tena
     [
         ("hooks.json", '{"format": "signalbox.web', "no whole JSON: Unterminated string starting at: line 1 column 12"),
         ("hooks.json", "{}", "must be a JSON object with"),
+        ("hooks.json", document().replace("}", ', "a\\ud800b": 1}'), "no member a?b"),
         ("hooks", "[]", "must be a JSON object with"),
         ("hooks.csv", 'workflow_name\r\na\r\n"half', "no whole CSV: line 3"),
         ("hooks.csv", "name,url\r\na,b\r\n", "must name the columns"),
@@ -155,7 +156,7 @@ def test_a_file_with_one_wrong_row_cannot_be_imported(admin_client: Client, tena
         ("hooks.csv", b"workflow_name\r\n" + b"x" * (2 * 1024 * 1024), "larger than 2 MiB"),
         ("hooks.json", "[" * 100_000, "nested too deeply"),
     ],
-    ids=["half", "empty", "list", "half-csv", "columns", "latin", "large", "deep"],
+    ids=["half", "empty", "member", "list", "half-csv", "columns", "latin", "large", "deep"],
 )
 def test_says_what_is_wrong_with_a_file_that_is_none(
     admin_client: Client, tenant: Tenant, name: str, content: str | bytes, reason: str
@@ -176,8 +177,9 @@ def test_says_what_is_wrong_with_a_file_that_is_none(
         ({"signature_scheme": "\0"}, "signature_scheme"),
         ({"header_names": ["\0", "\ud800"]}, "header_names"),
         ({"a\ud800b": "x"}, "a?b"),
+        ({"workflow_name": "a\ud800b"}, "workflow_name"),
     ],
-    ids=["nul", "half", "url", "type", "scheme", "header", "column"],
+    ids=["nul", "half", "url", "type", "scheme", "header", "column", "name"],
 )
 def test_characters_that_cannot_be_stored_are_named_with_row_and_column(
     admin_client: Client, tenant: Tenant, values: dict[str, Any], column: str
