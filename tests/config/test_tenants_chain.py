@@ -140,7 +140,7 @@ def test_the_platforms_api_takes_the_admins_session_with_its_csrf_token_only(pla
     assert client.post(tenants, body, "application/json", headers={"X-CSRFToken": token}).status_code == 201
 
 
-def test_an_error_in_a_view_is_answered_as_elsewhere(rf: Any) -> None:
+def test_an_unknown_address_is_answered_as_elsewhere(rf: Any) -> None:
     chain = TenantsChainMiddleware(lambda request: pytest.fail("the browsers' way was taken"))
     request = rf.get("/api/v1/nothing/here")
 

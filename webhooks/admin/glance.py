@@ -145,8 +145,8 @@ def backlog_of(webhook: Webhook) -> Backlog:
 
 
 def deliveries_address(webhook: Webhook, **wanted: Any) -> str:
-    """Return the list of this webhook's deliveries."""
-    query = urlencode({"target_id": webhook.id, **wanted})
+    """Return the list of this webhook's deliveries; with anything else wanted, those of the last seven days."""
+    query = urlencode({"target_id": webhook.id, **wanted, **({"when": "7d"} if wanted else {})})
     return f"{reverse('admin:webhooks_delivery_changelist')}?{query}"
 
 

@@ -87,7 +87,7 @@ class CalledSerializer(AcceptedSerializer, WebhookTestResultSerializer):
     def get_fields(self) -> dict[str, serializers.Field]:
         fields = super().get_fields()
         for name in WebhookTestResultSerializer().fields:  # who does not wait gets none of them
-            fields[name].required = False
+            fields[str(name)].required = False
         return fields
 
 
