@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from typing import TYPE_CHECKING
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from gunicorn.workers.base import Worker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+
+# Objects made, less those freed, between two looks for cycles: a request's are nearly all freed without one.
+_GARBAGE_THRESHOLD = 10_000
 
 
 class DjangoLogger(Logger):
@@ -55,3 +60,11 @@ def post_worker_init(worker: Worker) -> None:
 
     start_heartbeat("web")
     start_flushing()
+    _collect_garbage_rarely()
+
+
+def _collect_garbage_rarely() -> None:
+    """Keep the collector from walking over all that was imported, again and again: a twentieth of a request's CPU time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_THRESHOLD)

@@ -26,11 +26,12 @@ class TenantsChainMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
-        self.answer_tenant = convert_exception_to_response(_Views().get_view_response)
+        self.answer_tenant: Callable[[HttpRequest], Any] = convert_exception_to_response(_Views().view_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(TENANTS):
-            return self.answer_tenant(request)
+            response: HttpResponseBase = self.answer_tenant(request)
+            return response
         return self.get_response(request)
 
 
@@ -42,5 +43,7 @@ class _Views(BaseHandler):
         self._template_response_middleware: list[Any] = []
         self._exception_middleware: list[Any] = []
 
-    def get_view_response(self, request: HttpRequest) -> HttpResponseBase:
-        return self._get_response(request)
+    def view_response(self, request: HttpRequest) -> HttpResponseBase:
+        """Return the view's answer. Raises what the view raises."""
+        response: HttpResponseBase = self._get_response(request)  # type: ignore[attr-defined]
+        return response

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.text import Truncator
 
 from analytics.models import WebhookCall
 from analytics.ports import webhook_directory
@@ -30,7 +31,7 @@ class WebhookCallAdmin(RecentRowsMixin, ReadOnlyAdminMixin, admin.ModelAdmin):
         "status_code",
         "duration",
         "triggered_by",
-        "error_message",
+        "error",
     )
     list_filter = (WhenFilter, "success", "error_kind", "is_final")
     indexed_lookups = frozenset({"target_id", "delivery_id", "tenant_id"})
@@ -67,6 +68,10 @@ class WebhookCallAdmin(RecentRowsMixin, ReadOnlyAdminMixin, admin.ModelAdmin):
     @admin.display(description="Response time")
     def duration(self, call: WebhookCall) -> str:
         return f"{call.response_time_ms} ms"
+
+    @admin.display(description="Error", empty_value="–")
+    def error(self, call: WebhookCall) -> str | None:
+        return Truncator(call.error_message).chars(60) or None
 
     @admin.display(description="Headers")
     def headers(self, call: WebhookCall) -> str:

@@ -7,7 +7,7 @@ client accepts no format that there is, 415 where nothing parses its body.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -22,16 +22,18 @@ _ACCEPTING_JSON: Final = frozenset({"*/*", _JSON})  # as a whole header
 class UsualJSONNegotiation(DefaultContentNegotiation):
     """Answers as `DefaultContentNegotiation` does, sooner where JSON meets the first parser or renderer."""
 
-    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
-        if request.content_type == _JSON and parsers and parsers[0].media_type == _JSON:
-            return parsers[0]
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        first = next(iter(parsers), None)
+        if first is not None and first.media_type == request.content_type == _JSON:
+            return first
         return super().select_parser(request, parsers)
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
         accepted = request._request.META.get("HTTP_ACCEPT", "*/*")
         asks_for_format = bool(format_suffix) or self.settings.URL_FORMAT_OVERRIDE in request.query_params
-        if accepted in _ACCEPTING_JSON and not asks_for_format and renderers[0].media_type == _JSON:
-            return renderers[0], _JSON
+        first = next(iter(renderers), None)
+        if first is not None and first.media_type == _JSON and accepted in _ACCEPTING_JSON and not asks_for_format:
+            return first, _JSON
         return super().select_renderer(request, renderers, format_suffix)

@@ -12,13 +12,14 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, MethodNotAllowed
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from integrations.errors import NotFoundError
 from integrations.providers.receiving import Incoming
+from integrations.providers.registry import get_receiving
 from webhooks.models import InboundOutcome
 from webhooks.services.receiving import NotLetInError, check_size, find_receiver, receive
 
@@ -51,16 +52,19 @@ class InboundView(APIView):
         return renderer, renderer.media_type
 
     def get(self, request: Request, receiver: str) -> HttpResponse:
-        return self._receive(request, receiver)
+        """Answer the providers that ask whether we are there before they send anything; nobody else reads here."""
+        return self._receive(request, receiver, is_question=True)
 
     def post(self, request: Request, receiver: str) -> HttpResponse:
         return self._receive(request, receiver)
 
-    def _receive(self, request: Request, reference: str) -> HttpResponse:
+    def _receive(self, request: Request, reference: str, *, is_question: bool = False) -> HttpResponse:
         try:
             receiver = find_receiver(UUID(reference))
         except ValueError:
             raise NotFoundError("There is no such receiver.") from None
+        if is_question and not get_receiving(receiver.provider).has_verify_token:
+            raise MethodNotAllowed("GET")  # and scanners do not count as wrong signatures
         try:
             check_size(receiver, _declared_size(request))  # before the body is read
             answer = receive(receiver, _incoming(request), address=request._request.client_address)  # type: ignore[attr-defined]

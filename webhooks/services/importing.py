@@ -160,6 +160,8 @@ def _apply(actor: Actor, tenant: Tenant, row: FileRow, seal: Seal | None, planne
     }
     if stored is not None and planned.changes:
         planned.action = "update"
+    if seal is None and "sealed" in row.values:
+        planned.notes.append("Its sealed secrets are left out: give the passphrase to take them over.")
     missing = sorted(set(row.values.get("header_names", [])) - set(after["headers"]))
     if missing:
         planned.notes.append(f"Its headers {', '.join(missing)} come without values: enter them.")

@@ -42,7 +42,8 @@ def status() -> TransactionStatus:
 def backends_last_message() -> str:
     with psycopg.connect(connection.connection.info.dsn) as other:
         process = connection.connection.info.backend_pid
-        return other.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [process]).fetchone()[0]
+        last = other.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [process]).fetchone()
+    return last[0] if last else ""
 
 
 def test_the_first_statement_brings_begin_and_settings_in_one_message() -> None:
@@ -62,9 +63,9 @@ def test_the_first_statement_brings_begin_and_settings_in_one_message() -> None:
 @pytest.mark.parametrize("params", [None, [], ["x"], {}], ids=["none", "empty", "positional", "no-names"])
 def test_any_first_statement_is_within(params: Any) -> None:
     with transaction_settings(SETTINGS, begins_late=True):
-        assert fetch(f"SELECT u, s FROM ({SEEN}) AS seen (u, s) {'WHERE %s IS NOT NULL' if params else ''}", params) == (
-            tuple(SETTINGS.values())
-        )
+        assert fetch(
+            f"SELECT u, s FROM ({SEEN}) AS seen (u, s) {'WHERE %s IS NOT NULL' if params else ''}", params
+        ) == (tuple(SETTINGS.values()))
 
 
 def test_many_rows_may_be_first(tenant: Tenant) -> None:

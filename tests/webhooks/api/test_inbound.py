@@ -208,3 +208,9 @@ def test_publishes_once_when_the_same_arrives_many_times_at_once(tenant: Tenant,
         assert set(threads.map(send, range(16))) == {200}
     assert Event.objects.count() == 1
     assert counts(receiver) == {"accepted": 1, "duplicate": 15}
+
+
+def test_does_not_take_a_scanners_get_for_a_wrong_signature(tenant: Tenant, admin_actor: Actor, client: Client) -> None:
+    receiver, _ = make(tenant, admin_actor, "github")
+    assert client.get(f"/api/webhooks/in/{receiver.id}").status_code == 405
+    assert counts(receiver) == {}

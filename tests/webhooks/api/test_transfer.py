@@ -200,3 +200,13 @@ def test_takes_a_passphrase_in_any_language(api: APIClient, webhook: Webhook, ot
         "POST", import_path(other_tenant), exported.content, content_type="application/json", headers=headers
     )
     assert (answer.status_code, answer.json()["created"]) == (200, 1)
+
+
+def test_says_that_sealed_secrets_are_left_out_without_the_passphrase(
+    api: APIClient, webhook: Webhook, other_tenant: Tenant
+) -> None:
+    exported = api.post(EXPORT, {"passphrase": PASSPHRASE})
+    answer = api.generic("POST", import_path(other_tenant), exported.content, content_type="application/json")
+    (row,) = answer.json()["rows"]
+    assert "Its sealed secrets are left out: give the passphrase to take them over." in row["notes"]
+    assert Webhook.objects.get(tenant=other_tenant).auth_token is None
