@@ -23,7 +23,7 @@ class ScopeConflictError(RuntimeError):
 
 
 @contextmanager
-def tenant_scope(tenant: Tenant | UUID, *, begins_late: bool = False) -> Iterator[None]:
+def tenant_scope(tenant: Tenant | UUID) -> Iterator[None]:
     """Run the block in a transaction in which the database shows and takes only this tenant's rows.
 
     Services open it around each unit of work, never around a view and never around an HTTP request: accept, commit,
@@ -32,8 +32,7 @@ def tenant_scope(tenant: Tenant | UUID, *, begins_late: bool = False) -> Iterato
 
     A nested scope of the same tenant is a savepoint. Within the owner's transaction (an admin view) the scope is a
     savepoint too, and gives the owner's role back at its end, however the block ends. Callbacks of
-    `transaction.on_commit` run after the scope, as the owner. `begins_late`, for what happens hundreds of times a second,
-    lets the transaction begin with the block's first statement, all of which must go through Django's cursors.
+    `transaction.on_commit` run after the scope, as the owner.
 
     Raises:
         ScopeConflictError: inside a scope or a request of another tenant.
@@ -56,7 +55,7 @@ def tenant_scope(tenant: Tenant | UUID, *, begins_late: bool = False) -> Iterato
         raise ScopeConflictError(
             f"This request is tenant {state.request_tenant_id}'s: it opens no scope of {tenant_id}."
         )
-    with transaction_settings({"role": settings.TENANT_ROLE, TENANT_SETTING: str(tenant_id)}, begins_late=begins_late):
+    with transaction_settings({"role": settings.TENANT_ROLE, TENANT_SETTING: str(tenant_id)}):
         state.tenant_id = tenant_id
         try:
             yield

@@ -17,16 +17,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def transaction_settings(
-    settings: Mapping[str, str], *, durable: bool = False, begins_late: bool = False
-) -> Iterator[None]:
+def transaction_settings(settings: Mapping[str, str], *, durable: bool = False) -> Iterator[None]:
     """Open a transaction (a savepoint within one that is open) in which `settings` hold, by name.
 
     The settings end with the transaction; within an outer one, the previous values are put back at the block's end,
     or by the savepoint's rollback when the block fails. `durable` refuses to run within an outer transaction.
-
-    `begins_late` saves a round trip: an outermost transaction begins with the block's first statement, in one message.
-    Only for blocks whose statements all go through Django's cursors; what goes past them before would be outside.
 
     Raises:
         TransactionManagementError: at the end of the block, when an SQL error was caught in it or the connection was
@@ -35,7 +30,7 @@ def transaction_settings(
     """
     is_outermost = not connection.in_atomic_block
     with ExitStack() as stack:
-        are_set = _enter(stack, settings if is_outermost else {}, durable=durable, begins_late=begins_late)
+        are_set = _enter(stack, settings if is_outermost else {}, durable=durable)
         previous = {} if are_set else _exchange(settings)
         yield
         _refuse_silent_rollback()
@@ -43,19 +38,15 @@ def transaction_settings(
             _exchange(previous)
 
 
-def _enter(stack: ExitStack, settings: Mapping[str, str], *, durable: bool, begins_late: bool) -> bool:
+def _enter(stack: ExitStack, settings: Mapping[str, str], *, durable: bool) -> bool:
     """Open the transaction, and tell whether its BEGIN sets the settings: it does unless autocommit was off."""
     opened: DatabaseWrapper = connection  # type: ignore[assignment]
-    opened.begin_with, opened.begins_late = settings, begins_late
+    opened.begin_with = settings
     try:
         stack.enter_context(transaction.atomic(durable=durable))
-        stack.callback(opened.forget_late_begin)  # before the end: what runs on commit begins nothing
         return bool(settings) and not opened.begin_with
     finally:
-        opened.begin_with, opened.begins_late = (
-            {},
-            False,
-        )  # also when nothing began: the thread's next transaction is not this one
+        opened.begin_with = {}  # also when nothing began: the thread's next transaction is not this one
 
 
 def _exchange(settings: Mapping[str, str]) -> dict[str, str]:

@@ -118,7 +118,7 @@ def accept_events(
     caller's transaction. Raises what `choose` raises; nothing is stored then.
     """
     rules = rules or DeliveryRules()
-    with tenant_scope(tenant, begins_late=True):
+    with tenant_scope(tenant):
         audience = choose(tenant)
         uses = [_key_use(event, audience, rules) for event in events]
         first_uses = {use.key: use for use in reversed(uses) if use.key}
