@@ -13,7 +13,8 @@ from integrations.errors import NotFoundError
 from integrations.isolation.scope import tenant_scope
 from integrations.models import Integration, Tenant
 from integrations.platform_roles import HIDDEN
-from integrations.providers.base import Capability
+from integrations.providers.base import Capability, Field
+from integrations.providers.field_values import shown_object
 from integrations.providers.registry import UnknownProviderError, all_providers, get_provider, slots
 
 
@@ -58,7 +59,7 @@ class ShownConfig:
     `unreadable` has the secrets that do not open under their key, which are None in `values`, and why.
     """
 
-    values: dict[str, str | None]
+    values: dict[str, str | dict[str, str] | None]
     unreadable: dict[str, UnreadableSecretError]
 
 
@@ -71,27 +72,30 @@ def shown_config(integration: Integration, *, hide_secrets: bool = False) -> Sho
         fields = get_provider(integration.provider).fields
     except UnknownProviderError:  # the row of a provider that was removed: nobody knows what of it is public
         return ShownConfig({}, {})
-    values: dict[str, str | None] = {}
+    values: dict[str, str | dict[str, str] | None] = {}
     unreadable: dict[str, UnreadableSecretError] = {}
     for field in fields:
         stored = integration.config.get(field.name)
         try:
-            values[field.name] = _shown(stored, secret=field.secret, hide_secrets=hide_secrets)
+            values[field.name] = _shown(stored, field, hide_secrets=hide_secrets)
         except UnreadableSecretError as error:
             values[field.name] = None
             unreadable[field.name] = error
     return ShownConfig(values, unreadable)
 
 
-def _shown(stored: object, *, secret: bool, hide_secrets: bool) -> str | None:
+def _shown(stored: object, field: Field, *, hide_secrets: bool) -> str | dict[str, str] | None:
     if stored is None:
         return None
-    if hide_secrets and (secret or isinstance(stored, Secret)):
+    if hide_secrets and (field.secret or isinstance(stored, Secret)):
         return HIDDEN
+    if field.is_object:
+        text = stored.reveal() if isinstance(stored, Secret) else str(stored)
+        return shown_object(text, masked=field.secret or isinstance(stored, Secret))
     if isinstance(stored, Secret):
         return stored.masked()
     # Stored in clear although the declaration says secret by now: still not shown.
-    return "***" if secret else str(stored)
+    return "***" if field.secret else str(stored)
 
 
 def base_url_for_webhooks(tenant_id: UUID, integration_id: UUID | None = None) -> str | None:

@@ -13,11 +13,13 @@ from integrations.admin.service_admin import ServiceErrorForm
 from integrations.encryption.errors import EncryptionError
 from integrations.encryption.secret import Secret
 from integrations.models import Integration, Tenant
-from integrations.providers.base import Field, Provider
+from integrations.providers.base import Field, FieldKind, Provider
+from integrations.providers.field_values import shown_object
 from integrations.providers.registry import provider_choices
 
 # The provider's own names could be those of the model's fields.
 PREFIX = "config_"
+_SEVERAL_LINES = frozenset({FieldKind.MULTILINE, FieldKind.OBJECT})
 
 
 class ChooseProviderForm(forms.Form):
@@ -58,16 +60,24 @@ class ProviderForm(ServiceErrorForm):
                 label=declared.label,
                 help_text=declared.help,
                 required=declared.required,
-                masked=_masked(stored),
+                masked=_masked(stored, declared),
                 clearable=not declared.required,
+                several_lines=declared.kind in _SEVERAL_LINES,
             )
-        return forms.CharField(
-            label=declared.label,
-            help_text=declared.help,
-            required=declared.required,
-            initial=stored or "",
-            widget=forms.TextInput(attrs={"class": "vTextField", "placeholder": declared.example}),
-        )
+        common: dict[str, Any] = {
+            "label": declared.label,
+            "help_text": declared.help,
+            "required": declared.required,
+            "initial": stored or declared.default,
+        }
+        if declared.choices:
+            blank = [] if declared.required or declared.default else [("", "–")]
+            return forms.ChoiceField(choices=[*blank, *declared.choices], **common)
+        if declared.kind in _SEVERAL_LINES:
+            attributes = {"class": "vLargeTextField", "rows": "4", "placeholder": declared.example}
+            return forms.CharField(widget=forms.Textarea(attrs=attributes), **common)
+        attributes = {"class": "vTextField", "placeholder": declared.example}
+        return forms.CharField(widget=forms.TextInput(attrs=attributes), **common)
 
 
 def provider_form(provider: Provider) -> type[ProviderForm]:
@@ -76,10 +86,13 @@ def provider_form(provider: Provider) -> type[ProviderForm]:
     return type(f"{provider.key.title()}Form", (ProviderForm,), {"provider": provider, **names})
 
 
-def _masked(stored: object) -> str:
+def _masked(stored: object, declared: Field) -> str:
     if not isinstance(stored, Secret):
         return ""
     try:
+        if declared.is_object:
+            entries = shown_object(stored.reveal(), masked=True)
+            return ", ".join(f"{name}: {value}" for name, value in entries.items())
         return stored.masked()
     except EncryptionError:
         return "(cannot be read: enter it again)"

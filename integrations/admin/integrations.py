@@ -169,7 +169,8 @@ class IntegrationAdmin(ServiceModelAdmin):
     def configuration(self, integration: Integration) -> SafeString:
         """What those see who may see no secret."""
         values = shown_config(integration, hide_secrets=True).values
-        rows = ((field.label, values[field.name] or "–") for field in get_provider(integration.provider).fields)
+        fields = get_provider(integration.provider).fields
+        rows = ((field.label, _in_words(values[field.name])) for field in fields)
         return format_html('<dl class="configuration">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", rows))
 
     @admin.display(description="Created")
@@ -186,3 +187,9 @@ class IntegrationAdmin(ServiceModelAdmin):
     def _page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
         shared = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media}
         return TemplateResponse(request, f"admin/integrations/integration/{template}", {**shared, **context})
+
+
+def _in_words(shown: str | dict[str, str] | None) -> str:
+    if isinstance(shown, dict):
+        return ", ".join(f"{name}: {value}" for name, value in shown.items())
+    return shown or "–"

@@ -37,18 +37,35 @@ class SecretInput(forms.PasswordInput):
         return CLEAR if not typed and self.clearable and f"{name}-clear" in data else typed
 
 
+class SecretTextarea(SecretInput):
+    """The same for a text of several lines, which shows what is typed."""
+
+    template_name = "integrations/widgets/secret_textarea.html"
+
+    def __init__(self, *, masked: str = "", clearable: bool = False) -> None:
+        super().__init__(masked=masked, clearable=clearable)
+        self.attrs |= {"class": "vLargeTextField", "rows": "4"}
+
+
 class SecretField(forms.CharField):
     """Cleans to the typed secret, to `""` (keep the stored one) or to None (clear it)."""
 
     def __init__(
-        self, *, masked: str = "", clearable: bool = False, required: bool = False, label: str, help_text: str = ""
+        self,
+        *,
+        masked: str = "",
+        clearable: bool = False,
+        required: bool = False,
+        label: str,
+        help_text: str = "",
+        several_lines: bool = False,
     ) -> None:
         keeps = bool(masked)
         super().__init__(
             label=label,
             required=required and not keeps,
             help_text=f"{help_text} Leave blank to keep the stored value." if keeps else help_text,
-            widget=SecretInput(masked=masked, clearable=clearable),
+            widget=(SecretTextarea if several_lines else SecretInput)(masked=masked, clearable=clearable),
             strip=True,
         )
 

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from integrations.encryption.masking import mask
 from integrations.models import Health, Integration
 from integrations.providers.base import Field, Provider
+from integrations.providers.field_values import shown_object
 from integrations.providers.registry import SHARED_SLOTS, all_providers, providers_of_slot, slots
 from integrations.queries import ShownConfig
 
@@ -67,23 +68,46 @@ class ShownEnvelope(serializers.Serializer):
     updated_by = serializers.CharField(allow_null=True)
 
 
-def _written_field(field: Field) -> serializers.CharField:
+def _written_field(field: Field) -> serializers.Field:
     about = f"{field.label}. {field.help}"
     if field.secret:
         about += " Left out or blank, the stored one is kept."
     if field.secret and field.required:
         about += " Required to fill the slot and to switch to this provider."
+    required, allow_null = field.required and not field.secret, not field.required
+    if field.is_object:
+        if field.secret:
+            about += " So is an entry whose text is blank."
+        return serializers.DictField(
+            child=serializers.CharField(allow_blank=field.secret),
+            required=required,
+            allow_null=allow_null,
+            help_text=about,
+        )
+    if field.choices:
+        if field.default:
+            about += f" Left out, it is `{field.default}`."
+        return serializers.ChoiceField(
+            choices=list(field.choices),
+            required=required,
+            allow_null=allow_null,
+            allow_blank=not field.required,
+            help_text=about,
+        )
     return serializers.CharField(
-        required=field.required and not field.secret,
-        allow_null=not field.required,
+        required=required,
+        allow_null=allow_null,
         allow_blank=field.secret or not field.required,
         max_length=field.max_length,
         help_text=about,
     )
 
 
-def _shown_field(field: Field) -> serializers.CharField:
-    return serializers.CharField(allow_null=True, help_text=f"{field.label}{', masked' if field.secret else ''}.")
+def _shown_field(field: Field) -> serializers.Field:
+    about = f"{field.label}{', masked' if field.secret else ''}."
+    if field.is_object:
+        return serializers.DictField(child=serializers.CharField(), allow_null=True, help_text=about)
+    return serializers.CharField(allow_null=True, help_text=about)
 
 
 def _provider_field(provider: Provider, **options: Any) -> serializers.CharField:
@@ -138,8 +162,14 @@ ANY_INTEGRATION = one_of("Integration", list(_SHOWN.values()))
 ANY_INTEGRATION_WRITE = one_of("IntegrationWrite", [written(provider) for provider in all_providers()])
 
 
-def _example_values(provider: Provider, *, masked: bool) -> dict[str, str]:
-    return {field.name: mask(field.example) if masked and field.secret else field.example for field in provider.fields}
+def _example_values(provider: Provider, *, masked: bool) -> dict[str, Any]:
+    return {field.name: _example_value(field, masked=masked and field.secret) for field in provider.fields}
+
+
+def _example_value(field: Field, *, masked: bool) -> Any:
+    if field.is_object:
+        return shown_object(field.example, masked=masked)
+    return mask(field.example) if masked else field.example
 
 
 def shown_example(provider: Provider) -> dict[str, Any]:

@@ -7,28 +7,41 @@ folder. Everything here is pure: no database, no network, no provider is named.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from django.utils.module_loading import import_string
+
+from integrations.providers.field_values import (
+    InvalidValueError,
+    checked_email,
+    checked_object,
+    checked_url,
+    is_masked,
+    refuse_invisible,
+)
+
+if TYPE_CHECKING:
+    from integrations.providers.connection_test import ConnectionTest
 
 # Names that answers and bodies use beside the provider's own fields.
-ENVELOPE_NAMES = ("enabled", "name", "provider", "slot", "metadata", "items", "statistics", "description")
+ENVELOPE_NAMES = (
+    *("enabled", "name", "provider", "slot", "metadata", "items", "statistics", "description"),
+    *("integration", "force"),
+)
 READ_ONLY_NAMES = (
     *("id", "tenant", "owner", "is_default", "health", "status", "version", "unreadable"),
-    *("created_at", "created_by", "updated_at", "updated_by"),
+    *("created_at", "created_by", "updated_at", "updated_by", "secret_changed_at", "expires_at"),
+    *("tested_at", "test_result", "test_message", "test_latency_ms"),
 )
 RESERVED_NAMES = frozenset({*ENVELOPE_NAMES, *READ_ONLY_NAMES})
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PROVIDER_KEY = re.compile(r"[a-z][a-z0-9_]{0,31}")
-# Control, format and surrogate characters, line and paragraph separators: invisible in a form, fatal in a header.
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# The three shapes in which a secret is shown. Nobody's secret looks like that; a copied answer does.
-_MASKED = re.compile(r".{10}\*{3}.{6}|\*{3}.{4}|\*{3}")
-
 # A hostile body may hold a million names; an answer does not repeat them.
 _MOST_UNKNOWN_NAMED = 20
 _LONGEST_NAME_SHOWN = 100
@@ -47,12 +60,18 @@ class Capability(StrEnum):
 
 
 class FieldKind(StrEnum):
+    """What a value is: it decides how it is checked, and by which input a form asks for it."""
+
     TEXT = "text"
     URL = "url"
-
-
-class InvalidValueError(ValueError):
-    """A field refuses a value. The message says what would be right and never repeats the value."""
+    """Goes through the egress guard; stored without its trailing slash."""
+    EMAIL = "email"
+    CHOICE = "choice"
+    """One of the field's `choices`: a region, a data centre, a kind of authentication."""
+    MULTILINE = "multiline"
+    """A text in which line breaks mean something."""
+    OBJECT = "object"
+    """A JSON object of names and texts, such as further headers or named credentials; stored as canonical JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,44 +86,69 @@ class Field:
     required: bool = False
     required_without: tuple[str, ...] = ()
     """Required when none of these other fields has a value."""
+    required_when: tuple[str, tuple[str, ...]] | None = None
+    """Required when another, public field has one of these values; its default counts."""
     kind: FieldKind = FieldKind.TEXT
     pattern: str = ""
     """What the whole value must match, after white space around it was removed and `normalise` was applied."""
     pattern_message: str = ""
     max_length: int = 500
     normalise: Callable[[str], str] = str
+    choices: tuple[tuple[str, str], ...] = ()
+    """Values and labels of a field of the kind CHOICE."""
+    default: str = ""
+    """What counts when the field is left out (`Values`); it is not stored."""
+    name_pattern: str = r"[A-Za-z][A-Za-z0-9_]{0,63}"
+    """What the names of an OBJECT must match as a whole."""
+    name_message: str = "A name consists of letters, digits and underscores, and begins with a letter."
+
+    @property
+    def refers_to(self) -> tuple[str, ...]:
+        """The names of the other fields on which it depends whether this one is required."""
+        return (*self.required_without, self.required_when[0]) if self.required_when else self.required_without
+
+    @property
+    def is_object(self) -> bool:
+        return self.kind is FieldKind.OBJECT
 
     def clean(self, value: object) -> str:
         """Return the value as it is stored, "" for a blank one, or raise InvalidValueError."""
         if value is None:
             return ""
+        if self.is_object and (not isinstance(value, str) or value.strip()):
+            text = checked_object(
+                value, name_pattern=self.name_pattern, name_message=self.name_message, secret=self.secret
+            )
+            return self._bounded(text)
         if not isinstance(value, str):
             raise InvalidValueError("Must be a string.")
-        text = value.strip()
+        text = self._bounded(value.strip())
         if not text:
             return ""
-        if len(text) > self.max_length:
-            raise InvalidValueError(f"At most {self.max_length} characters.")
-        if any(unicodedata.category(character) in _INVISIBLE for character in text):
-            raise InvalidValueError("Contains an invisible or control character: copy the value again without it.")
-        if self.secret and _MASKED.fullmatch(text):
+        refuse_invisible(text, allowed="\n\r\t" if self.kind is FieldKind.MULTILINE else "")
+        if self.secret and is_masked(text):
             raise InvalidValueError("This is the masked form of a secret: give the secret itself or leave it out.")
         text = self.normalise(text)
+        if self.kind is FieldKind.CHOICE and text not in dict(self.choices):
+            raise InvalidValueError(f"Must be one of {', '.join(value for value, _ in self.choices)}.")
         if self.pattern and not re.fullmatch(self.pattern, text):
             raise InvalidValueError(self.pattern_message)
-        return _checked_url(text) if self.kind is FieldKind.URL else text
+        if self.kind is FieldKind.EMAIL:
+            return checked_email(text)
+        return checked_url(text) if self.kind is FieldKind.URL else text
+
+    def _bounded(self, text: str) -> str:
+        if len(text) > self.max_length:
+            raise InvalidValueError(f"At most {self.max_length} characters.")
+        return text
 
 
-def _checked_url(text: str) -> str:
-    """Return an address without its trailing slash, or say why nothing may be sent there."""
-    # Imported late: the guard reads Django's settings, which the declarations themselves do not need.
-    from integrations.egress.errors import DestinationError
-    from integrations.egress.urls import check_destination
-
-    try:
-        return check_destination(text).rstrip("/")
-    except DestinationError as error:
-        raise InvalidValueError(str(error)) from None
+_DECLARED_BY = {
+    "test": Capability.TEST,
+    "oauth2": Capability.OAUTH2,
+    "messaging": Capability.SEND_MESSAGE,
+    "notify": Capability.NOTIFY,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +169,16 @@ class Provider:
     """What is implemented, not what the external system could do."""
     webhook_base_field: str = ""
     """The public field that holds the address with which derived webhook addresses start."""
+    test: ConnectionTest | str | None = None
+    """`Capability.TEST`: the function that proves that values work (`connection_test`), or its dotted path."""
+    oauth2: Any = None
+    """`Capability.OAUTH2`: how tokens are got and refreshed, or its dotted path."""
+    messaging: Any = None
+    """`Capability.SEND_MESSAGE`: how messages are sent and their callbacks understood, or its dotted path."""
+    notify: Any = None
+    """`Capability.NOTIFY`: how a notice reaches people there, or its dotted path."""
+    actions: tuple[Any, ...] = ()
+    """What can be done there on request, each a declaration or its dotted path."""
 
     def __post_init__(self) -> None:
         names = [field.name for field in self.fields]
@@ -134,7 +188,7 @@ class Provider:
             ("a field is declared twice", len(set(names)) != len(names)),
             ("a field has a malformed name", not all(map(_FIELD_NAME.fullmatch, names))),
             ("a field has a reserved name", not RESERVED_NAMES.isdisjoint(names)),
-            ("a field refers to an unknown one", any(not set(f.required_without) <= set(names) for f in self.fields)),
+            ("a field refers to an unknown one", any(not set(f.refers_to) <= set(names) for f in self.fields)),
             (
                 "webhook_base_field is no public field",
                 bool(self.webhook_base_field) and self.webhook_base_field not in public,
@@ -143,9 +197,30 @@ class Provider:
                 "webhook_base_field and its capability go together",
                 bool(self.webhook_base_field) != (Capability.WEBHOOK_BASE in self.capabilities),
             ),
+            *(
+                (
+                    f"{name} and its capability go together",
+                    bool(getattr(self, name)) != (capability in self.capabilities),
+                )
+                for name, capability in _DECLARED_BY.items()
+            ),
+            (
+                "choices and their kind go together",
+                any(bool(f.choices) != (f.kind is FieldKind.CHOICE) for f in self.fields),
+            ),
         ):
             if is_there:
                 raise ValueError(f"provider {self.key}: {problem}")
+
+    @property
+    def connection_test(self) -> ConnectionTest | None:
+        """The function that tests the connection, imported on first use; None without the capability."""
+        return cast("ConnectionTest | None", self.declaration("test"))
+
+    def declaration(self, name: str) -> Any:
+        """Return what is declared for a capability (`test`, `oauth2`, …), imported on first use; None for nothing."""
+        declared = getattr(self, name)
+        return import_string(declared) if isinstance(declared, str) else declared
 
     @property
     def public_fields(self) -> tuple[Field, ...]:
@@ -161,11 +236,15 @@ class Provider:
     def problems(self, values: Mapping[str, object], *, stored: Collection[str] = ()) -> dict[str, list[str]]:
         """Return what is wrong with `values`, by field; empty when they can be stored.
 
-        `stored` names fields that hold a value already and keep it: they count as given and are not checked again.
-        None and blank mean absent. Any JSON value may be passed; nothing is raised.
+        `stored` names fields that hold a value already and keep it: they count as given and are not checked again. As a
+        mapping it also tells the public ones' values, on which other fields may depend. None and blank mean absent. Any
+        JSON value may be passed; nothing is raised.
         """
         problems: dict[str, list[str]] = {}
         present = set(stored)
+        known_values = {field.name: field.default for field in self.fields}
+        if isinstance(stored, Mapping):
+            known_values |= {name: value for name, value in stored.items() if isinstance(value, str)}
         for field in self.fields:
             if field.name not in values:
                 continue
@@ -175,8 +254,9 @@ class Provider:
                 problems[field.name] = [str(error)]
                 cleaned = "invalid"
             present = present | {field.name} if cleaned else present - {field.name}
+            known_values[field.name] = cleaned or field.default
         for field in self.fields:
-            if field.name not in present and (reason := self._reason_to_require(field, present)):
+            if field.name not in present and (reason := self._reason_to_require(field, present, known_values)):
                 problems[field.name] = [reason]
         known = {field.name for field in self.fields}
         for name in islice((name for name in values if name not in known), _MOST_UNKNOWN_NAMED):
@@ -193,9 +273,12 @@ class Provider:
             return "This field cannot be written here."
         return f"Unknown field. {self.label} has {', '.join(field.name for field in self.fields)}."
 
-    def _reason_to_require(self, field: Field, present: AbstractSet[str]) -> str:
+    def _reason_to_require(self, field: Field, present: AbstractSet[str], values: Mapping[str, str]) -> str:
         if field.required:
             return "This field is required."
         if field.required_without and present.isdisjoint(field.required_without):
             return f"Give {' or '.join((field.name, *field.required_without))}."
+        if field.required_when and values.get(field.required_when[0]) in field.required_when[1]:
+            other, wanted = field.required_when
+            return f"This field is required when {other} is {' or '.join(wanted)}."
         return ""

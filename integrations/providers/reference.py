@@ -21,6 +21,13 @@ never answered whole again.
 """
 
 
+_WHAT = {
+    FieldKind.URL: "An address",
+    FieldKind.EMAIL: "An e-mail address",
+    FieldKind.MULTILINE: "Any text, of several lines,",
+}
+
+
 def reference_page() -> str:
     """Return the page as Markdown."""
     return "\n".join([_INTRODUCTION, *(_section(provider) for provider in all_providers())])
@@ -61,13 +68,21 @@ def _required(field: Field) -> str:
         return "yes"
     if field.required_without:
         return f"without {' and '.join(f'`{name}`' for name in field.required_without)}"
+    if field.required_when:
+        other, wanted = field.required_when
+        return f"when `{other}` is {' or '.join(f'`{value}`' for value in wanted)}"
     return "no"
 
 
 def _format(field: Field) -> str:
     if field.pattern_message:
         return field.pattern_message
-    what = "An address" if field.kind is FieldKind.URL else "Any text"
+    if field.choices:
+        default = f"; left out, it is `{field.default}`" if field.default else ""
+        return f"One of {', '.join(f'`{value}` ({label})' for value, label in field.choices)}{default}."
+    if field.is_object:
+        return f"A JSON object of names and texts. {field.name_message}"
+    what = _WHAT.get(field.kind, "Any text")
     return f"{what} of at most {field.max_length} characters."
 
 

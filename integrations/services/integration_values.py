@@ -12,6 +12,7 @@ from typing import Final, TypedDict
 from integrations.encryption.errors import UnreadableSecretError
 from integrations.encryption.secret import Secret
 from integrations.providers.base import Field, Provider
+from integrations.providers.field_values import object_with_kept
 
 MAX_NAME_LENGTH: Final = 100
 MAX_DESCRIPTION_LENGTH: Final = 500
@@ -49,11 +50,13 @@ def merge(
     rules that became stricter must not stand in the way of disabling an integration.
     """
     kept = {
-        field.name
+        field.name: stored[field.name]
         for field in provider.fields
         if stored.get(field.name) is not None and _is_kept(field, given, keep_public)
     }
-    asked = {name: value for name, value in given.items() if name not in kept}
+    asked = {
+        name: _with_kept_entries(provider, name, value, stored) for name, value in given.items() if name not in kept
+    }
     problems = provider.problems(asked, stored=kept)
     if problems:
         return Merged({}, []), problems
@@ -74,6 +77,18 @@ def merge(
             config[field.name] = Secret(fresh[field.name]) if field.secret else fresh[field.name]
             changed.append(field.name)
     return Merged(config, changed), {}
+
+
+def _with_kept_entries(provider: Provider, name: str, value: object, stored: Mapping[str, object]) -> object:
+    """Give the blank entries of an object of secrets what is stored under their names."""
+    is_secret_object = any(field.name == name and field.secret and field.is_object for field in provider.fields)
+    old = stored.get(name)
+    if not is_secret_object or not isinstance(old, Secret):
+        return value
+    try:
+        return object_with_kept(value, old.reveal())
+    except UnreadableSecretError:
+        return value
 
 
 def _is_kept(field: Field, given: Mapping[str, object], keep_public: bool) -> bool:
