@@ -31,7 +31,10 @@ class WebhookDirectory(Protocol):
         """Return the workflow names of those of `ids` that exist."""
 
     def payloads(self, tenant_id: UUID, event_ids: Collection[UUID]) -> dict[UUID, str]:
-        """Return the payloads, as the text that was sent, of those events that still have theirs. One query."""
+        """Return the payloads, with what is redacted hidden, of those events that still have theirs.
+
+        A fixed number of queries, whatever the number of events.
+        """
 
 
 def webhook_directory() -> WebhookDirectory:

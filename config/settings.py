@@ -329,6 +329,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget-received": {"task": "webhooks.forget_received", "schedule": 3600.0},
     "forget-idempotency-keys": {"task": "webhooks.forget_idempotency_keys", "schedule": 600.0},
     "expire-held-deliveries": {"task": "webhooks.expire_held", "schedule": 3600.0},
+    "redact-payloads": {"task": "webhooks.redact_payloads", "schedule": 30.0, "options": {"expires": 30}},
     "forget-previous-secrets": {"task": "webhooks.forget_previous_secrets", "schedule": 3600.0},
 }
 # What a webhook that does not say its own retries on (`webhooks.policy.SCHEDULES`).

@@ -14,7 +14,8 @@ from django.utils import timezone
 from analytics.recording import WebhookCall
 from integrations.errors import NotFoundError
 from integrations.ids import uuid7_floor, uuid7_time
-from webhooks.models import Delivery, Due, Event, Payload, Webhook
+from webhooks.models import REDACTED, Delivery, Due, Event, Payload, Webhook
+from webhooks.payload_queries import shown_payloads
 
 # Hosts' clocks differ, and an id is made a moment before its row.
 CLOCK_SLACK: Final = timedelta(minutes=5)
@@ -49,6 +50,8 @@ class DeliveryInDetail:
     described: DescribedDelivery
     event: Event | None
     payload: str | None
+    is_redacted: bool
+    """Whether something was taken out of the stored payload: it cannot be sent again."""
     attempts: list[WebhookCall]
     is_on_the_wire: bool
 
@@ -106,9 +109,8 @@ def delivery_detail(tenant_id: UUID, delivery_id: UUID) -> DeliveryInDetail:
     return DeliveryInDetail(
         described=known,
         event=Event.objects.filter(tenant_id=tenant_id, id=delivery.event_id).first(),
-        payload=Payload.objects.filter(tenant_id=tenant_id, id=delivery.event_id)
-        .values_list("body", flat=True)
-        .first(),
+        payload=shown_payloads(tenant_id, [delivery.event_id]).get(delivery.event_id),
+        is_redacted=Payload.objects.filter(tenant_id=tenant_id, id=delivery.event_id, redaction__in=REDACTED).exists(),
         attempts=list(attempts_of(tenant_id, delivery_id)),
         is_on_the_wire=leased.exists(),
     )

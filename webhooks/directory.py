@@ -6,7 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from webhooks.models import Payload, Webhook
+from webhooks.models import Webhook
+from webhooks.payload_queries import shown_payloads
 from webhooks.queries import identified_by
 
 
@@ -19,7 +20,7 @@ class KnownWebhook:
 
 
 class Directory:
-    """Looks up a tenant's webhooks and payloads. Called inside the tenant's scope; one query each."""
+    """Looks up a tenant's webhooks and payloads. Called inside the tenant's scope; a fixed number of queries each."""
 
     def find(self, tenant_id: UUID, reference: str) -> KnownWebhook | None:
         """Return the webhook whose id or workflow name `reference` is, whatever text it is."""
@@ -31,8 +32,8 @@ class Directory:
         return dict(Webhook.objects.filter(tenant_id=tenant_id, id__in=ids).values_list("id", "workflow_name"))
 
     def payloads(self, tenant_id: UUID, event_ids: Collection[UUID]) -> dict[UUID, str]:
-        """Return the payloads, as the text that was sent, of those events that still have theirs."""
-        return dict(Payload.objects.filter(tenant_id=tenant_id, id__in=event_ids).values_list("id", "body"))
+        """Return the payloads, with what is redacted hidden, of those events that still have theirs."""
+        return shown_payloads(tenant_id, event_ids)
 
 
 directory = Directory()

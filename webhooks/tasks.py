@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from webhooks.engine.hosting import ensure_running
-from webhooks.services import holding, receivers, signing_secrets
+from webhooks.services import holding, receivers, redacting, signing_secrets
 from webhooks.services.idempotency import forget_expired
 from webhooks.services.inbound_publishing import publish_stored
 from webhooks.services.inbound_retention import forget_received as forget_what_was_received
@@ -59,3 +59,10 @@ def publish_received() -> None:
 def forget_received() -> None:
     """Forget received requests, keys of events and counts that are past their time."""
     forget_what_was_received()
+
+
+@shared_task(name="webhooks.redact_payloads")
+def redact_payloads() -> None:
+    """Take out of stored payloads what redaction rules hide, once their deliveries have ended."""
+    redacting.mark_earlier_payloads()
+    redacting.redact_finished()

@@ -23,6 +23,7 @@ from tests.webhooks.delivery_steps import waiting
 from webhooks.models import Webhook
 from webhooks.services.receivers import create_receiver
 from webhooks.services.recovering import start_recovery
+from webhooks.services.redaction_rules import create_redaction_rule
 from webhooks.services.webhooks import create_webhook
 
 HOOK: Final = "https://hooks.example.com/in"
@@ -93,6 +94,11 @@ def _receiver(tenant: Tenant, actor: Actor) -> Names:
     return str(create_receiver(actor=actor, tenant=tenant, provider="github", name=name).id), name
 
 
+def _redaction_rule(tenant: Tenant, actor: Actor) -> Names:
+    event_type = f"order.{secrets.token_hex(4)}"
+    return (str(create_redaction_rule(actor=actor, tenant=tenant, event_type=event_type, paths=["$.card"]).id),)
+
+
 Factory = Callable[[Tenant, Actor], Names]
 
 # By the parameter's name: makes such an object in a tenant.
@@ -104,6 +110,7 @@ OBJECTS: Final[Mapping[str, Factory]] = {
     "member": _member,
     "receiver": _receiver,
     "recovery": _recovery,
+    "redaction_rule": _redaction_rule,
     "slot": _slot,
     "webhook": _webhook,
 }
@@ -123,6 +130,8 @@ BODIES: Final[Mapping[str, Any]] = {
     "PATCH members/{member}": {"role": "admin"},
     "POST receivers": {"name": "another", "provider": "github"},
     "PATCH receivers/{receiver}": {"is_active": False},
+    "POST redaction-rules": {"event_type": "order.*", "paths": ["$.card"]},
+    "PATCH redaction-rules/{redaction_rule}": {"paths": ["$.card", "$..password"]},
     "POST webhooks": {"workflow_name": "another_hook", "url": HOOK},
     "POST webhooks/export": {"passphrase": "correct horse battery staple"},
     "POST webhooks/import": {

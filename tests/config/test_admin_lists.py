@@ -25,9 +25,10 @@ from integrations.services.memberships import add_member
 from integrations.services.tenants import create_tenant
 from tests.analytics.calls import call, record
 from tests.webhooks.delivery_steps import failed
-from webhooks.models import Delivery, Receiver, Recovery, Webhook
+from webhooks.models import Delivery, Receiver, Recovery, RedactionRule, Webhook
 from webhooks.services.receivers import create_receiver
 from webhooks.services.recovering import start_recovery
+from webhooks.services.redaction_rules import create_redaction_rule
 from webhooks.services.webhooks import create_webhook
 
 ACTOR = Actor.system("test")
@@ -81,6 +82,9 @@ ROWS: dict[type[Model], Callable[[int], Any]] = {
     WebhookCall: _call,
     Delivery: lambda number: failed(_webhook(number)),
     Recovery: _recovery,
+    RedactionRule: lambda number: create_redaction_rule(
+        actor=ACTOR, tenant=_tenant(number), event_type=f"order.kind_{number}", paths=["$.card"]
+    ),
     Receiver: lambda number: create_receiver(
         actor=ACTOR, tenant=_tenant(number), provider="github", name=f"receiver_{number}"
     ),

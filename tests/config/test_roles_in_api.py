@@ -24,7 +24,19 @@ OBJECTS: dict[str, Callable[[Scene], str]] = {
     "webhook": lambda scene: str(scene.webhook.pk),
 }
 WITHOUT_SECRETS = {
-    *("key", "delivery", "recovery", "event", "call", "member", "membership", "invitation", "message", "receiver"),
+    *(
+        "key",
+        "delivery",
+        "recovery",
+        "event",
+        "call",
+        "member",
+        "membership",
+        "invitation",
+        "message",
+        "receiver",
+        "redaction_rule",
+    ),
 }
 
 

@@ -115,7 +115,7 @@ def test_sends_many_again_and_says_why_others_are_not(
     )
     assert answer.retried == [good.id]
     assert answer.refused == {
-        gone.id: "Its payload is gone, by retention or redaction: publish the event anew.",
+        gone.id: "Its payload is gone, by retention: publish the event anew.",
         held.id: "It has not ended yet.",
         unknown: "This tenant has no such delivery.",
     }

@@ -24,6 +24,7 @@ from webhooks.models import (
     Receiver,
     ReceiverCount,
     Recovery,
+    RedactionRule,
     TenantRuntime,
     Webhook,
     WebhookRuntime,
@@ -42,6 +43,7 @@ ROWS = {
     "webhooks_webhookruntime": 1,
     "webhooks_webhookstats": 1,
     "webhooks_recovery": 1,
+    "webhooks_redactionrule": 1,
     "webhooks_backlogmove": 1,
     "webhooks_inboundkey": 1,
     "webhooks_inboundrequest": 1,
@@ -65,6 +67,7 @@ def fill(admin_actor: Actor) -> Callable[[Tenant], None]:
         TenantRuntime.objects.create(tenant_id=tenant.id)
         insert_row(Recovery, tenant.id, webhook_id=first.id)
         insert_row(BacklogMove, tenant.id)
+        insert_row(RedactionRule, tenant.id)
         receiver = insert_row(Receiver, tenant.id)
         for model in (InboundKey, InboundRequest, ReceiverCount):
             insert_row(model, tenant.id, receiver_id=receiver["id"])

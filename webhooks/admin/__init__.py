@@ -1,3 +1,3 @@
-from webhooks.admin import deliveries, receivers, recoveries, webhooks
+from webhooks.admin import deliveries, receivers, recoveries, redaction_rules, webhooks
 
-__all__ = ["deliveries", "receivers", "recoveries", "webhooks"]
+__all__ = ["deliveries", "receivers", "recoveries", "redaction_rules", "webhooks"]

@@ -113,7 +113,9 @@ class DeliveryAdmin(RecentRowsMixin, PlatformModelAdmin):
                 }
                 for call in detail.attempts
             ],
-            "may_retry": may_change and (delivery.state in FINISHED or _is_waiting(delivery)),
+            "may_retry": may_change
+            and not detail.is_redacted
+            and (delivery.state in FINISHED or _is_waiting(delivery)),
             "may_cancel": may_change and (_is_waiting(delivery) or delivery.state == DeliveryState.HELD),
             "has_ended": delivery.state in FINISHED,
         }

@@ -65,7 +65,9 @@ class DeliveryDetailSerializer(DeliverySerializer):
 
     is_on_the_wire = serializers.BooleanField(help_text="Whether an engine is sending it at this moment.")
     metadata = serializers.DictField()
-    request_payload = serializers.SerializerMethodField(help_text="Null once its retention has passed.")
+    request_payload = serializers.SerializerMethodField(
+        help_text="Null once its retention has passed; what redaction rules hide is `***`."
+    )
     attempt_history = AttemptSerializer(many=True, help_text="Of all runs, oldest first.")
 
     def to_representation(self, instance: DeliveryInDetail) -> dict[str, Any]:

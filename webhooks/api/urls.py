@@ -12,6 +12,7 @@ from webhooks.api.events import EventBatchView, EventsView
 from webhooks.api.inbound import InboundView
 from webhooks.api.receivers import ReceiverDetail, ReceiverList, ReceiverRotation
 from webhooks.api.recoveries import RecoveryDetail, RecoveryList, RecoveryStop, WebhookRecover
+from webhooks.api.redaction_rules import RedactionRuleDetail, RedactionRuleList
 from webhooks.api.transfer import WebhookExport, WebhookImport
 from webhooks.api.webhooks import (
     WebhookBreakerReset,
@@ -45,6 +46,8 @@ urlpatterns = [
     *tenant_paths("recoveries", RecoveryList),
     *tenant_paths("recoveries/<str:recovery>", RecoveryDetail),
     *tenant_paths("recoveries/<str:recovery>/stop", RecoveryStop),
+    *tenant_paths("redaction-rules", RedactionRuleList),
+    *tenant_paths("redaction-rules/<str:redaction_rule>", RedactionRuleDetail),
     *tenant_paths("receivers", ReceiverList),
     *tenant_paths("receivers/<str:receiver>", ReceiverDetail),
     *tenant_paths("receivers/<str:receiver>/secret/rotate", ReceiverRotation),

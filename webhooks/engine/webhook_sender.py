@@ -32,7 +32,9 @@ _CONTENTS: Final = """
     SELECT event.id, event.event_type, event.triggered_by, event.metadata, event.created_at, payload.body
     FROM unnest(%s::uuid[]) AS wanted (id)
     CROSS JOIN LATERAL (SELECT * FROM webhooks_event WHERE id = wanted.id LIMIT 1) AS event
-    CROSS JOIN LATERAL (SELECT body FROM webhooks_payload WHERE id = wanted.id LIMIT 1) AS payload
+    CROSS JOIN LATERAL (
+        SELECT body FROM webhooks_payload WHERE id = wanted.id AND redaction NOT IN ('done', 'again') LIMIT 1
+    ) AS payload
 """
 
 
@@ -163,7 +165,7 @@ def _prepared(row: Claimed, state: State | None, content: Content | None) -> Job
     if state.target is None:
         return Postponed(row, FAULT_DELAY_SECONDS if state.has_fault else KEY_NOT_AT_HAND_DELAY_SECONDS)
     if content is None:
-        problem = Problem(ErrorKind.CONFIGURATION, "The payload is not stored any more.")
+        problem = Problem(ErrorKind.CONFIGURATION, "The payload is not stored any more, or was redacted.")
         return WebhookJob(row, state.target, _NO_CONTENT, b"", problem)
     return WebhookJob(row, state.target, content, body_of(state.target, content), state.target.problem)
 

@@ -1,6 +1,6 @@
 from webhooks.models.backlog import BEFORE_ALL, BEHIND_ALL, BacklogKind, BacklogMove
 from webhooks.models.delivery import Delivery, DeliveryState, Due, Engine, IdempotencyKey, TargetKind
-from webhooks.models.event import Event, Payload
+from webhooks.models.event import REDACTED, Event, Payload, RedactionState
 from webhooks.models.receiver import (
     InboundKey,
     InboundOutcome,
@@ -10,6 +10,7 @@ from webhooks.models.receiver import (
     ReceiverCount,
 )
 from webhooks.models.recovery import Recovery, RecoveryState
+from webhooks.models.redaction import NOTHING_MARKED, RedactionRule
 from webhooks.models.webhook import (
     DisabledReason,
     PayloadFormat,
@@ -24,6 +25,8 @@ from webhooks.models.webhook import (
 __all__ = [
     "BEFORE_ALL",
     "BEHIND_ALL",
+    "NOTHING_MARKED",
+    "REDACTED",
     "BacklogKind",
     "BacklogMove",
     "Delivery",
@@ -43,6 +46,8 @@ __all__ = [
     "ReceiverCount",
     "Recovery",
     "RecoveryState",
+    "RedactionRule",
+    "RedactionState",
     "RetrySchedule",
     "SignatureScheme",
     "TargetKind",

@@ -57,8 +57,13 @@ _STORE: Final = """
         FROM unnest(%(events)s::uuid[], %(event_types)s::text[], %(triggers)s::text[], %(metadata)s::text[])
             AS new (id, event_type, triggered_by, metadata)
     ), payload AS (
-        INSERT INTO webhooks_payload (id, tenant_id, body)
-        SELECT id, %(tenant)s, body FROM unnest(%(events)s::uuid[], %(bodies)s::text[]) AS new (id, body)
+        INSERT INTO webhooks_payload (id, tenant_id, body, redaction)
+        SELECT id, %(tenant)s, body, CASE WHEN EXISTS (
+            SELECT FROM webhooks_redactionrule AS rule
+            WHERE rule.tenant_id = %(tenant)s AND (rule.event_type IN ('*', new.event_type)
+                OR right(rule.event_type, 2) = '.*' AND starts_with(new.event_type, left(rule.event_type, -1)))
+        ) THEN 'pending' ELSE '' END
+        FROM unnest(%(events)s::uuid[], %(event_types)s::text[], %(bodies)s::text[]) AS new (id, event_type, body)
     ), delivery AS (
         INSERT INTO webhooks_delivery (id, tenant_id, target_kind, target_id, event_id, state, attempts, run,
             last_error, max_retries, timeout_ms, retry_schedule, next_attempt_at, created_at)

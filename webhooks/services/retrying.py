@@ -20,7 +20,7 @@ from integrations.errors import ConflictError, NotFoundError
 from integrations.isolation.scope import tenant_scope
 from integrations.models import Tenant
 from webhooks.errors import TenantInactive
-from webhooks.models import Delivery, DeliveryState, Due, Payload, TargetKind, Webhook
+from webhooks.models import REDACTED, Delivery, DeliveryState, Due, Payload, TargetKind, Webhook
 from webhooks.queue import hint
 
 MOST_AT_ONCE: Final = 1000
@@ -30,7 +30,8 @@ _AGAIN: Final = """
     WITH ended AS MATERIALIZED (
         SELECT id FROM webhooks_delivery
         WHERE tenant_id = %(tenant)s AND target_kind = %(kind)s AND id = ANY(%(ids)s::uuid[]) AND state = ANY(%(states)s)
-            AND EXISTS (SELECT 1 FROM webhooks_payload AS payload WHERE payload.id = webhooks_delivery.event_id)
+            AND EXISTS (SELECT 1 FROM webhooks_payload AS payload
+                WHERE payload.id = webhooks_delivery.event_id AND payload.redaction NOT IN ('done', 'again'))
         ORDER BY id FOR UPDATE
     ), again AS (
         UPDATE webhooks_delivery AS delivery
@@ -102,7 +103,7 @@ def retry_deliveries(*, actor: Actor, tenant: Tenant, delivery_ids: Sequence[UUI
 def send_again(
     *, tenant_id: UUID, delivery_ids: Sequence[UUID], states: Sequence[DeliveryState] = FINISHED
 ) -> list[UUID]:
-    """Begin a new run of those deliveries that are in one of `states` and have their payload; return their ids, ascending.
+    """Begin a new run of those deliveries that are in one of `states` and have their payload whole; return their ids, ascending.
 
     Inside the caller's transaction and scope. Whether the webhook may be sent to is the caller's to know: an engine
     holds what goes to a disabled one.
@@ -154,15 +155,17 @@ def _reason_against(tenant: Tenant, deliveries: Sequence[Delivery]) -> dict[UUID
     targets = {delivery.target_id for delivery in deliveries}
     active = dict(Webhook.objects.filter(tenant_id=tenant.id, id__in=targets).values_list("id", "is_active"))
     events = {delivery.event_id for delivery in deliveries}
-    with_payload = set(Payload.objects.filter(tenant_id=tenant.id, id__in=events).values_list("id", flat=True))
+    payloads = dict(Payload.objects.filter(tenant_id=tenant.id, id__in=events).values_list("id", "redaction"))
     reasons: dict[UUID, str] = {}
     for delivery in deliveries:
         if delivery.target_id not in active:
             reasons[delivery.id] = "Its webhook was deleted: there is nowhere to send it."
         elif not active[delivery.target_id]:
             reasons[delivery.id] = "Its webhook is disabled: enable it first."
-        elif delivery.event_id not in with_payload:
-            reasons[delivery.id] = "Its payload is gone, by retention or redaction: publish the event anew."
+        elif delivery.event_id not in payloads:
+            reasons[delivery.id] = "Its payload is gone, by retention: publish the event anew."
+        elif payloads[delivery.event_id] in REDACTED:
+            reasons[delivery.id] = "Its payload was redacted when it had been delivered: publish the event anew."
     return reasons
 
 

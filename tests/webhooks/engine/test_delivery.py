@@ -249,7 +249,10 @@ def test_a_delivery_whose_payload_is_gone_fails_and_says_so(webhook: Webhook) ->
         drain()
 
     (call,) = calls()
-    assert (call.error_kind, call.error_message) == ("configuration", "The payload is not stored any more.")
+    assert (call.error_kind, call.error_message) == (
+        "configuration",
+        "The payload is not stored any more, or was redacted.",
+    )
     assert Delivery.objects.get().state == "failed"
 
 
