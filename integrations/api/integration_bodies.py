@@ -37,3 +37,13 @@ def shown(integration: Integration, *, hide_secrets: bool = False) -> dict[str, 
             mark_unreadable(error)
         integration.health = Health.UNREADABLE
     return representation(integration, config)
+
+
+def shown_item(integration: Integration, *, hide_secrets: bool = False) -> dict[str, Any]:
+    """Return the answer for one of several integrations of a slot: also whose it is, and whether it is the default."""
+    return {
+        **shown(integration, hide_secrets=hide_secrets),
+        "slot": integration.slot,
+        "is_default": integration.is_default,
+        "owner": str(integration.owner_id) if integration.owner_id else None,
+    }

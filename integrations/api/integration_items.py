@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from integrations.activity.models import ActivityLog
 from integrations.api.activity import ActivitySerializer
-from integrations.api.integration_bodies import ENVELOPE, flat_body, shown
+from integrations.api.integration_bodies import ENVELOPE, flat_body, shown_item
 from integrations.api.integration_filters import IntegrationFilter
 from integrations.api.integration_item_serializers import (
     ANY_ITEM,
@@ -49,8 +49,8 @@ from integrations.services.integrations import (
 )
 
 _ENVELOPE: Final = (*ENVELOPE, "is_default")
-_ID: Final = OpenApiParameter("integration", UUID, OpenApiParameter.PATH, description="Its id.")
-_WRITERS: Final = AnyOf({Scope.INTEGRATIONS_WRITE, Scope.INTEGRATIONS_USE})
+INTEGRATION_ID: Final = OpenApiParameter("integration", UUID, OpenApiParameter.PATH, description="Its id.")
+WRITERS: Final = AnyOf({Scope.INTEGRATIONS_WRITE, Scope.INTEGRATIONS_USE})
 _WHO_WRITES: Final = "The tenant's need `integrations:write`; a member's own need `integrations:use`."
 
 
@@ -58,7 +58,9 @@ class LogParameters(StrictSerializer):
     limit = serializers.IntegerField(default=50, min_value=1, max_value=200, help_text="The newest so many.")
 
 
-class _ItemMixin(MemberMixin):
+class IntegrationItemMixin(MemberMixin):
+    """What views of integrations by id share: which ones a request may see and change, and how one is answered."""
+
     def rows(self) -> Any:
         """Return the integrations that this request may see, to be read in the tenant's scope."""
         if self.access is None:
@@ -83,13 +85,19 @@ class _ItemMixin(MemberMixin):
         if self.access is not None and not self.access.allows(scope):
             raise PermissionDenied(f"This credential lacks the scope {scope}.")
 
+    def answer_switched(self, request: Request, *, enabled: bool) -> Response:
+        """Switch the integration of the path on or off. Idempotent."""
+        switched = change_integration(
+            actor=self.actor,
+            integration=self.own_or_writable(),
+            values={},
+            expected_version=expected_version(request),
+            enabled=enabled,
+        )
+        return Response(self.answer(switched))
+
     def answer(self, integration: Integration) -> dict[str, Any]:
-        return {
-            **shown(integration, hide_secrets=self.hide_secrets),
-            "slot": integration.slot,
-            "is_default": integration.is_default,
-            "owner": str(integration.owner_id) if integration.owner_id else None,
-        }
+        return shown_item(integration, hide_secrets=self.hide_secrets)
 
 
 @extend_schema(tags=["integrations"])
@@ -102,8 +110,8 @@ class _ItemMixin(MemberMixin):
         examples=item_examples(),
     )
 )
-class IntegrationItems(_ItemMixin, generics.ListAPIView[Integration]):
-    scopes = {"GET": Scope.INTEGRATIONS_READ, "POST": _WRITERS}
+class IntegrationItems(IntegrationItemMixin, generics.ListAPIView[Integration]):
+    scopes = {"GET": Scope.INTEGRATIONS_READ, "POST": WRITERS}
     queryset = Integration.objects.none()
     filterset_class = IntegrationFilter
 
@@ -150,10 +158,10 @@ class IntegrationItems(_ItemMixin, generics.ListAPIView[Integration]):
         return self.membership
 
 
-@extend_schema(tags=["integrations"], parameters=[_ID])
-class IntegrationItem(_ItemMixin, APIView):
+@extend_schema(tags=["integrations"], parameters=[INTEGRATION_ID])
+class IntegrationItem(IntegrationItemMixin, APIView):
     versioned = True
-    scopes = {"GET": Scope.INTEGRATIONS_READ, "PUT": _WRITERS, "PATCH": _WRITERS, "DELETE": _WRITERS}
+    scopes = {"GET": Scope.INTEGRATIONS_READ, "PUT": WRITERS, "PATCH": WRITERS, "DELETE": WRITERS}
 
     @extend_schema(
         operation_id="integration_items_retrieve",
@@ -230,8 +238,8 @@ class IntegrationItem(_ItemMixin, APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-@extend_schema(tags=["integrations"], parameters=[_ID])
-class IntegrationLogs(_ItemMixin, APIView):
+@extend_schema(tags=["integrations"], parameters=[INTEGRATION_ID])
+class IntegrationLogs(IntegrationItemMixin, APIView):
     scopes = {"GET": AnyOf({Scope.ACTIVITY_READ, Scope.INTEGRATIONS_USE})}
 
     @extend_schema(

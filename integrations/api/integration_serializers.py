@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, extend_schema_field
+from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer
 from rest_framework import serializers
 
 from integrations.encryption.masking import mask
 from integrations.models import Health, Integration
 from integrations.providers.base import Field, Provider
 from integrations.providers.field_values import shown_object
-from integrations.providers.registry import SHARED_SLOTS, all_providers, providers_of_slot, slots
+from integrations.providers.registry import SHARED_SLOTS, all_providers
 from integrations.queries import ShownConfig
 
 STATUSES = ["active", "inactive", "error"]
@@ -140,7 +140,7 @@ def shown(
     return type(f"{_title(provider)}{suffix}", (base,), fields)
 
 
-_SHOWN = {provider.key: shown(provider) for provider in all_providers()}
+SHOWN = {provider.key: shown(provider) for provider in all_providers()}
 
 
 def one_of(
@@ -149,16 +149,7 @@ def one_of(
     return PolymorphicProxySerializer(name, serializer_classes, resource_type_field_name=None, many=many)
 
 
-def _slot_field(slot: str) -> serializers.Field:
-    kinds = [_SHOWN[provider.key] for provider in providers_of_slot(slot)]
-    if len(kinds) == 1:
-        return kinds[0](allow_null=True, help_text="Null where the slot is empty.")
-    described = extend_schema_field(one_of(f"{slot.capitalize()}Integration", kinds))(serializers.JSONField)
-    return described(allow_null=True)
-
-
-INTEGRATION_MAP = type("IntegrationMap", (serializers.Serializer,), {slot: _slot_field(slot) for slot in slots()})
-ANY_INTEGRATION = one_of("Integration", list(_SHOWN.values()))
+ANY_INTEGRATION = one_of("Integration", list(SHOWN.values()))
 ANY_INTEGRATION_WRITE = one_of("IntegrationWrite", [written(provider) for provider in all_providers()])
 
 
@@ -213,10 +204,3 @@ def shown_examples() -> list[OpenApiExample]:
         OpenApiExample(provider.label, value=shown_example(provider), response_only=True)
         for provider in all_providers()
     ]
-
-
-def map_example() -> OpenApiExample:
-    """Return a map whose last slot is empty."""
-    *filled, empty = slots()
-    value: dict[str, Any] = {slot: shown_example(providers_of_slot(slot)[0]) for slot in filled}
-    return OpenApiExample("All slots", value={**value, empty: None}, response_only=True)

@@ -9,19 +9,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.api.integration_bodies import flat_body, shown
+from integrations.api.integration_bodies import flat_body, shown, shown_item
+from integrations.api.integration_map_serializers import INTEGRATION_MAP, map_example
 from integrations.api.integration_serializers import (
     ANY_INTEGRATION,
     ANY_INTEGRATION_WRITE,
-    INTEGRATION_MAP,
-    map_example,
     shown_examples,
     written_examples,
 )
 from integrations.api.preconditions import expected_version
 from integrations.api.tenancy import TenantMixin
+from integrations.isolation.scope import tenant_scope
 from integrations.providers.registry import slots
-from integrations.queries import integration_in_slot, integrations_by_slot
+from integrations.queries import integration_in_slot, integrations_by_slot, integrations_of
 from integrations.services.integrations import (
     change_integration,
     create_integration,
@@ -29,7 +29,9 @@ from integrations.services.integrations import (
     provider_for_slot,
     put_integration,
 )
+from integrations.statistics import statistics_of
 
+_MOST_ITEMS = 1_000
 _SLOT = OpenApiParameter("slot", str, OpenApiParameter.PATH, enum=slots(), description="What the integration is for.")
 
 
@@ -38,13 +40,24 @@ class IntegrationMapView(TenantMixin, APIView):
     @extend_schema(
         operation_id="integrations_list",
         summary="All integrations of a tenant by slot",
-        description="Every slot is there, null where it is empty. Secrets are masked.",
+        description=(
+            "Every slot is there, null where it is empty; besides `items`, all integrations (at most 1,000; page through "
+            "`integrations/items` beyond), and `statistics`. Secrets are masked."
+        ),
         responses=OpenApiResponse(INTEGRATION_MAP, examples=[map_example()]),
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         rows = integrations_by_slot(self.tenant)
+        with tenant_scope(self.tenant):
+            everything = integrations_of(self.tenant.id)
+            items = list(everything.order_by("slot", "id")[:_MOST_ITEMS])
+            statistics = statistics_of(everything)
         return Response(
-            {slot: shown(row, hide_secrets=self.hide_secrets) if row else None for slot, row in rows.items()}
+            {
+                **{slot: shown(row, hide_secrets=self.hide_secrets) if row else None for slot, row in rows.items()},
+                "items": [shown_item(row, hide_secrets=self.hide_secrets) for row in items],
+                "statistics": statistics,
+            }
         )
 
 

@@ -8,6 +8,14 @@ from integrations.api.activity import ActivityList, PlatformActivityList
 from integrations.api.api_keys import APIKeyDetail, APIKeyList, APIKeyRotation, APIKeyUsageView
 from integrations.api.audience import platform_path, tenant_paths, v1_path
 from integrations.api.integration_items import IntegrationItem, IntegrationItems, IntegrationLogs
+from integrations.api.integration_places import (
+    IntegrationActivation,
+    IntegrationDeactivation,
+    IntegrationShare,
+    IntegrationStatistics,
+    IntegrationUnshare,
+    ResolvedIntegration,
+)
 from integrations.api.integrations import IntegrationMapView, IntegrationSlotView
 from integrations.api.invitation_acceptance import AcceptInvitationView
 from integrations.api.invitations import InvitationDetail, InvitationList, InvitationResend
@@ -35,9 +43,20 @@ urlpatterns = [
     platform_path("integrations/items", IntegrationItems),
     platform_path("integrations/items/<uuid:integration>", IntegrationItem),
     platform_path("integrations/items/<uuid:integration>/logs", IntegrationLogs),
+    platform_path("integrations/items/<uuid:integration>/activate", IntegrationActivation),
+    platform_path("integrations/items/<uuid:integration>/deactivate", IntegrationDeactivation),
+    platform_path("integrations/items/<uuid:integration>/share", IntegrationShare),
+    platform_path("integrations/items/<uuid:integration>/unshare", IntegrationUnshare),
     v1_path("integrations", IntegrationItems),
     v1_path("integrations/<uuid:integration>", IntegrationItem),
     v1_path("integrations/<uuid:integration>/logs", IntegrationLogs),
+    v1_path("integrations/<uuid:integration>/activate", IntegrationActivation),
+    v1_path("integrations/<uuid:integration>/deactivate", IntegrationDeactivation),
+    v1_path("integrations/<uuid:integration>/share", IntegrationShare),
+    v1_path("integrations/<uuid:integration>/unshare", IntegrationUnshare),
+    # Nor is a slot called `statistics` or `resolved`.
+    *tenant_paths("integrations/statistics", IntegrationStatistics),
+    *tenant_paths("integrations/resolved/<str:slot>", ResolvedIntegration),
     path("platform/tenants/<str:tenant>/integrations", IntegrationMapView.as_view()),
     path("platform/tenants/<str:tenant>/integrations/<str:slot>", IntegrationSlotView.as_view()),
     *tenant_paths("api-keys", APIKeyList),

@@ -40,6 +40,7 @@ class Integration(SealedModel):
         related_name="integrations",
         help_text="Empty: shared by the whole tenant.",
     )
+    former_owner_id = models.UUIDField(null=True, editable=False, help_text="The membership that shared it.")
     provider = models.CharField(max_length=32, choices=provider_choices)
     slot = models.CharField(max_length=32, choices=slot_choices, editable=False)
     is_default = models.BooleanField(default=True, help_text="What the slot's own address shows and code uses.")

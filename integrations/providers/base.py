@@ -101,6 +101,8 @@ class Field:
     name_pattern: str = r"[A-Za-z][A-Za-z0-9_]{0,63}"
     """What the names of an OBJECT must match as a whole."""
     name_message: str = "A name consists of letters, digits and underscores, and begins with a letter."
+    environment: tuple[str, ...] = ()
+    """Older names of the variable that holds the platform's own value (`integrations.providers.environment`)."""
 
     @property
     def refers_to(self) -> tuple[str, ...]:

@@ -142,7 +142,7 @@ def put_integration(
 def delete_integration(*, actor: Actor, integration: Integration, expected_version: int | None = None) -> None:
     """Delete an integration with its secrets. Webhooks that used it stay; a slot whose default it was is empty."""
     with work_of(integration.tenant_id):
-        current = _locked(integration, expected_version)
+        current = locked_integration(integration, expected_version)
         _record(actor, "integration.deleted", current, [])
         current.delete()
 
@@ -180,7 +180,7 @@ def _update(
     for _ in range(_TRIES):  # two may become their slot's default at the same moment
         try:
             with work_of(integration.tenant_id):
-                current = _locked(integration, expected_version)
+                current = locked_integration(integration, expected_version)
                 return _edited(actor, current, provider, values, envelope, keep_public=keep_public)
         except IntegrityError as error:
             if ONE_DEFAULT not in str(error):
@@ -242,8 +242,11 @@ def _require_tenant(tenant_id: UUID) -> None:
         raise NotFoundError("There is no such tenant.")
 
 
-def _locked(integration: Integration, expected_version: int | None) -> Integration:
-    """Lock the row as it is stored; of another owner, it is not the one that the caller was let see."""
+def locked_integration(integration: Integration, expected_version: int | None) -> Integration:
+    """Lock the row as it is stored and return it; inside `work_of`.
+
+    Raises NotFoundError when it is gone or has another owner by now: it is not the one that the caller was let see.
+    """
     same = Integration.objects.filter(tenant_id=integration.tenant_id, owner_id=integration.owner_id)
     try:
         current = same.select_for_update().get(id=integration.id)
