@@ -266,6 +266,7 @@ SPECTACULAR_SETTINGS = {
         "DeliveryState": "webhooks.models.DeliveryState",
         "InvitationState": "integrations.models.InvitationState",
         "RecoveryState": "webhooks.models.RecoveryState",
+        "ConnectionTestOutcome": "integrations.providers.outcome.result_choices",
     },
 }
 # --- People ---------------------------------------------------------------------------------------------------
@@ -302,6 +303,11 @@ OUTBOUND_ALLOWED_NETWORKS = env.networks(
 )
 OUTBOUND_REQUIRE_HTTPS = IS_PRODUCTION
 
+# Minutes between two tests of an integration's connection; 0: only people test.
+CONNECTION_TEST_MINUTES = env.integer("CONNECTION_TEST_MINUTES", 60)
+if CONNECTION_TEST_MINUTES < 0:
+    env.problems.append("CONNECTION_TEST_MINUTES must be a whole number of minutes, or 0 for no tests by itself.")
+
 # --- Celery ---------------------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL
@@ -323,6 +329,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "sweep-connections": {"task": "integrations.sweep_connections", "schedule": 60.0, "options": {"expires": 60}},
     "purge-api-key-usage": {"task": "integrations.purge_api_key_usage", "schedule": 3600.0},
     "forget-idempotency-answers": {"task": "integrations.forget_idempotency_answers", "schedule": 600.0},
     "publish-received": {"task": "webhooks.publish_received", "schedule": 10.0, "options": {"expires": 20}},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from integrations.api_keys.usage import purge_usage
+from integrations.services.connection_sweep import sweep_connections
 from integrations.services.idempotency import forget_expired
 from integrations.services.invitation_mails import send_invitation_mails
 from integrations.services.tenants import sweep_deleted_tenants
@@ -32,3 +33,9 @@ def send_invitation_mails_task() -> None:
 def forget_idempotency_answers() -> None:
     """Forget idempotency keys whose 24 hours are over."""
     forget_expired()
+
+
+@shared_task(name="integrations.sweep_connections")
+def sweep_connections_task() -> None:
+    """Test the connections that are due; scheduled every minute."""
+    sweep_connections()

@@ -49,7 +49,7 @@ from integrations.services.integrations import (
 )
 
 _ENVELOPE: Final = (*ENVELOPE, "is_default")
-INTEGRATION_ID: Final = OpenApiParameter("integration", UUID, OpenApiParameter.PATH, description="Its id.")
+ID: Final = OpenApiParameter("integration", UUID, OpenApiParameter.PATH, description="Its id.")
 WRITERS: Final = AnyOf({Scope.INTEGRATIONS_WRITE, Scope.INTEGRATIONS_USE})
 _WHO_WRITES: Final = "The tenant's need `integrations:write`; a member's own need `integrations:use`."
 
@@ -58,8 +58,8 @@ class LogParameters(StrictSerializer):
     limit = serializers.IntegerField(default=50, min_value=1, max_value=200, help_text="The newest so many.")
 
 
-class IntegrationItemMixin(MemberMixin):
-    """What views of integrations by id share: which ones a request may see and change, and how one is answered."""
+class ItemMixin(MemberMixin):
+    """Finds the integrations of a request by id, and knows which of them it may change."""
 
     def rows(self) -> Any:
         """Return the integrations that this request may see, to be read in the tenant's scope."""
@@ -69,8 +69,12 @@ class IntegrationItemMixin(MemberMixin):
 
     def item(self) -> Integration:
         """Return the integration of the path. Raises NotFoundError, for one that is not to be seen as well."""
+        return self.item_with_id(self.kwargs["integration"])
+
+    def item_with_id(self, integration_id: UUID) -> Integration:
+        """Return an integration that this request may see. Raises NotFoundError."""
         with tenant_scope(self.tenant):
-            found: Integration | None = self.rows().filter(id=self.kwargs["integration"]).first()
+            found: Integration | None = self.rows().filter(id=integration_id).first()
         if found is None:
             raise NotFoundError("There is no such integration.")
         return found
@@ -78,8 +82,12 @@ class IntegrationItemMixin(MemberMixin):
     def own_or_writable(self) -> Integration:
         """Return the integration of the path if this request may change it; 404 where it may not see it, else 403."""
         found = self.item()
-        self.require(Scope.INTEGRATIONS_WRITE if found.owner_id is None else Scope.INTEGRATIONS_USE)
+        self.require_writable(found)
         return found
+
+    def require_writable(self, found: Integration) -> None:
+        """Raise PermissionDenied where this request may see an integration and not change it."""
+        self.require(Scope.INTEGRATIONS_WRITE if found.owner_id is None else Scope.INTEGRATIONS_USE)
 
     def require(self, scope: Scope) -> None:
         if self.access is not None and not self.access.allows(scope):
@@ -110,7 +118,7 @@ class IntegrationItemMixin(MemberMixin):
         examples=item_examples(),
     )
 )
-class IntegrationItems(IntegrationItemMixin, generics.ListAPIView[Integration]):
+class IntegrationItems(ItemMixin, generics.ListAPIView[Integration]):
     scopes = {"GET": Scope.INTEGRATIONS_READ, "POST": WRITERS}
     queryset = Integration.objects.none()
     filterset_class = IntegrationFilter
@@ -158,8 +166,8 @@ class IntegrationItems(IntegrationItemMixin, generics.ListAPIView[Integration]):
         return self.membership
 
 
-@extend_schema(tags=["integrations"], parameters=[INTEGRATION_ID])
-class IntegrationItem(IntegrationItemMixin, APIView):
+@extend_schema(tags=["integrations"], parameters=[ID])
+class IntegrationItem(ItemMixin, APIView):
     versioned = True
     scopes = {"GET": Scope.INTEGRATIONS_READ, "PUT": WRITERS, "PATCH": WRITERS, "DELETE": WRITERS}
 
@@ -238,8 +246,8 @@ class IntegrationItem(IntegrationItemMixin, APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-@extend_schema(tags=["integrations"], parameters=[INTEGRATION_ID])
-class IntegrationLogs(IntegrationItemMixin, APIView):
+@extend_schema(tags=["integrations"], parameters=[ID])
+class IntegrationLogs(ItemMixin, APIView):
     scopes = {"GET": AnyOf({Scope.ACTIVITY_READ, Scope.INTEGRATIONS_USE})}
 
     @extend_schema(

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from integrations.api.integration_item_serializers import ANY_ITEM, item_examples
-from integrations.api.integration_items import INTEGRATION_ID, WRITERS, IntegrationItemMixin
+from integrations.api.integration_items import ID, WRITERS, ItemMixin
 from integrations.api.integration_map_serializers import STATISTICS, StatisticsSerializer
 from integrations.api.preconditions import expected_version
 from integrations.isolation.scope import tenant_scope
@@ -51,7 +51,7 @@ _RESOLVED: Final = OpenApiExample(
 
 
 @extend_schema(tags=["integrations"])
-class IntegrationStatistics(IntegrationItemMixin, APIView):
+class IntegrationStatistics(ItemMixin, APIView):
     scopes = {"GET": Scope.INTEGRATIONS_READ}
 
     @extend_schema(
@@ -67,7 +67,7 @@ class IntegrationStatistics(IntegrationItemMixin, APIView):
 
 
 @extend_schema(tags=["integrations"], parameters=[_SLOT])
-class ResolvedIntegration(IntegrationItemMixin, APIView):
+class ResolvedIntegration(ItemMixin, APIView):
     scopes = {"GET": AnyOf({Scope.INTEGRATIONS_READ, Scope.INTEGRATIONS_USE})}
 
     @extend_schema(
@@ -98,14 +98,14 @@ class ResolvedIntegration(IntegrationItemMixin, APIView):
         )
 
 
-class _Switch(IntegrationItemMixin, APIView):
+class _Switch(ItemMixin, APIView):
     """A POST that changes one thing of an integration and answers with it."""
 
     versioned = True
     scopes = {"POST": WRITERS}
 
 
-@extend_schema(tags=["integrations"], parameters=[INTEGRATION_ID])
+@extend_schema(tags=["integrations"], parameters=[ID])
 class IntegrationActivation(_Switch):
     @extend_schema(
         operation_id="integration_items_activate",
@@ -117,7 +117,7 @@ class IntegrationActivation(_Switch):
         return self.answer_switched(request, enabled=True)
 
 
-@extend_schema(tags=["integrations"], parameters=[INTEGRATION_ID])
+@extend_schema(tags=["integrations"], parameters=[ID])
 class IntegrationDeactivation(_Switch):
     @extend_schema(
         operation_id="integration_items_deactivate",
@@ -130,7 +130,7 @@ class IntegrationDeactivation(_Switch):
         return self.answer_switched(request, enabled=False)
 
 
-@extend_schema(tags=["integrations"], parameters=[INTEGRATION_ID])
+@extend_schema(tags=["integrations"], parameters=[ID])
 class IntegrationShare(_Switch):
     @extend_schema(
         operation_id="integration_items_share",
@@ -152,7 +152,7 @@ class IntegrationShare(_Switch):
         return Response(self.answer(shared))
 
 
-@extend_schema(tags=["integrations"], parameters=[INTEGRATION_ID])
+@extend_schema(tags=["integrations"], parameters=[ID])
 class IntegrationUnshare(_Switch):
     @extend_schema(
         operation_id="integration_items_unshare",

@@ -11,6 +11,7 @@ from integrations.encryption.masking import mask
 from integrations.models import Health, Integration
 from integrations.providers.base import Field, Provider
 from integrations.providers.field_values import shown_object
+from integrations.providers.outcome import result_choices
 from integrations.providers.registry import SHARED_SLOTS, all_providers
 from integrations.queries import ShownConfig
 
@@ -35,6 +36,11 @@ def representation(integration: Integration, shown: ShownConfig) -> dict[str, An
         "created_by": integration.created_by_name or None,
         "updated_at": integration.updated_at,
         "updated_by": integration.updated_by_name or None,
+        "tested_at": integration.tested_at,
+        "test_result": integration.test_result or None,
+        "test_message": integration.test_message or None,
+        "secret_changed_at": integration.secret_changed_at,
+        "expires_at": integration.expires_at,
     }
 
 
@@ -66,6 +72,11 @@ class ShownEnvelope(serializers.Serializer):
     created_by = serializers.CharField(allow_null=True)
     updated_at = serializers.DateTimeField()
     updated_by = serializers.CharField(allow_null=True)
+    tested_at = serializers.DateTimeField(allow_null=True, help_text="When these credentials were last tested.")
+    test_result = serializers.ChoiceField(choices=result_choices(), allow_null=True)
+    test_message = serializers.CharField(allow_null=True)
+    secret_changed_at = serializers.DateTimeField(allow_null=True, help_text="When a secret was last entered.")
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="When the credentials end, if that is known.")
 
 
 def _written_field(field: Field) -> serializers.Field:
@@ -85,10 +96,12 @@ def _written_field(field: Field) -> serializers.Field:
             help_text=about,
         )
     if field.choices:
-        if field.default:
-            about += f" Left out, it is `{field.default}`."
-        return serializers.ChoiceField(
-            choices=list(field.choices),
+        about += f" One of {', '.join(f'`{value}` ({label})' for value, label in field.choices)}."
+        about += f" Left out, it is `{field.default}`." if field.default else ""
+        # No enumeration: those of the same name in other providers' bodies would be one with it.
+        values = "|".join(value for value, _ in field.choices)
+        return serializers.RegexField(
+            rf"^(?:{values}){'' if field.required else '?'}$",
             required=required,
             allow_null=allow_null,
             allow_blank=not field.required,
@@ -180,6 +193,11 @@ def shown_example(provider: Provider) -> dict[str, Any]:
         "created_by": "ada",
         "updated_at": "2026-11-20T10:00:00Z",
         "updated_by": "ada",
+        "tested_at": None,
+        "test_result": None,
+        "test_message": None,
+        "secret_changed_at": "2026-11-20T10:00:00Z",
+        "expires_at": None,
     }
 
 

@@ -7,6 +7,7 @@ from django.urls import path
 from integrations.api.activity import ActivityList, PlatformActivityList
 from integrations.api.api_keys import APIKeyDetail, APIKeyList, APIKeyRotation, APIKeyUsageView
 from integrations.api.audience import platform_path, tenant_paths, v1_path
+from integrations.api.connection_tests import ConnectionTestOfItem, ConnectionTestOfSlot, ConnectionTestOfValues
 from integrations.api.integration_items import IntegrationItem, IntegrationItems, IntegrationLogs
 from integrations.api.integration_places import (
     IntegrationActivation,
@@ -57,8 +58,13 @@ urlpatterns = [
     # Nor is a slot called `statistics` or `resolved`.
     *tenant_paths("integrations/statistics", IntegrationStatistics),
     *tenant_paths("integrations/resolved/<str:slot>", ResolvedIntegration),
+    platform_path("integrations/items/<uuid:integration>/test", ConnectionTestOfItem),
+    v1_path("integrations/<uuid:integration>/test", ConnectionTestOfItem),
+    # No slot is called `test` either.
+    *tenant_paths("integrations/test", ConnectionTestOfValues),
     path("platform/tenants/<str:tenant>/integrations", IntegrationMapView.as_view()),
     path("platform/tenants/<str:tenant>/integrations/<str:slot>", IntegrationSlotView.as_view()),
+    platform_path("integrations/<str:slot>/test", ConnectionTestOfSlot),
     *tenant_paths("api-keys", APIKeyList),
     *tenant_paths("api-keys/<uuid:key>", APIKeyDetail),
     *tenant_paths("api-keys/<uuid:key>/rotate", APIKeyRotation),

@@ -6,6 +6,7 @@ from typing import ClassVar, Final
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from integrations.encryption.fields import EncryptedJSONField, SealedModel
 from integrations.ids import uuid7
@@ -51,6 +52,23 @@ class Integration(SealedModel):
     metadata = models.JSONField(default=dict, blank=True, help_text="Free JSON of yours, never for secrets.")
     health = models.CharField(max_length=16, choices=Health.choices, default=Health.UNKNOWN, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
+    # Counts what changed the configuration, and nothing else: what was found out about an older one says nothing.
+    credential_version = models.PositiveIntegerField(default=1, editable=False)
+    secret_changed_at = models.DateTimeField(null=True, editable=False)
+    expires_at = models.DateTimeField(
+        null=True, editable=False, help_text="When the credentials end, where that is known."
+    )
+    tested_at = models.DateTimeField(null=True, editable=False)
+    tested_version = models.PositiveIntegerField(null=True, editable=False)
+    test_result = models.CharField(max_length=24, blank=True, editable=False)
+    test_message = models.CharField(max_length=500, blank=True, editable=False)
+    test_identity = models.CharField(max_length=200, blank=True, editable=False)
+    test_data = models.JSONField(default=dict, blank=True, editable=False)
+    test_latency_ms = models.PositiveIntegerField(null=True, editable=False)
+    # Tests in a row that failed, whatever the reason.
+    test_failures = models.PositiveSmallIntegerField(default=0, editable=False)
+    # When the sweep tests it next; a lease while one does.
+    test_due_at = models.DateTimeField(default=timezone.now, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
@@ -73,9 +91,23 @@ class Integration(SealedModel):
                 violation_error_message="This slot has an integration already.",
             ),
         ]
+        indexes: ClassVar = [
+            models.Index(fields=["test_due_at"], condition=models.Q(enabled=True), name="integration_test_due"),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    def note_new_credentials(self, *, secrets_changed: bool) -> None:
+        """Take note, before saving, that the configuration is another: what tests found says nothing any more."""
+        self.credential_version += 1
+        if secrets_changed:
+            self.secret_changed_at = timezone.now()
+        self.expires_at = self.tested_at = self.tested_version = self.test_latency_ms = None
+        self.test_result = self.test_message = self.test_identity = ""
+        self.test_data = {}
+        self.test_failures = 0
+        self.test_due_at = timezone.now()
 
     @property
     def status(self) -> str:

@@ -88,6 +88,8 @@ class Field:
     """Required when none of these other fields has a value."""
     required_when: tuple[str, tuple[str, ...]] | None = None
     """Required when another, public field has one of these values; its default counts."""
+    required_with: tuple[str, ...] = ()
+    """Required when one of these other fields has a value."""
     kind: FieldKind = FieldKind.TEXT
     pattern: str = ""
     """What the whole value must match, after white space around it was removed and `normalise` was applied."""
@@ -107,7 +109,8 @@ class Field:
     @property
     def refers_to(self) -> tuple[str, ...]:
         """The names of the other fields on which it depends whether this one is required."""
-        return (*self.required_without, self.required_when[0]) if self.required_when else self.required_without
+        others = (*self.required_without, *self.required_with)
+        return (*others, self.required_when[0]) if self.required_when else others
 
     @property
     def is_object(self) -> bool:
@@ -280,6 +283,8 @@ class Provider:
             return "This field is required."
         if field.required_without and present.isdisjoint(field.required_without):
             return f"Give {' or '.join((field.name, *field.required_without))}."
+        if with_it := [name for name in field.required_with if name in present]:
+            return f"This field is required together with {' and '.join(with_it)}."
         if field.required_when and values.get(field.required_when[0]) in field.required_when[1]:
             other, wanted = field.required_when
             return f"This field is required when {other} is {' or '.join(wanted)}."

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -30,12 +31,14 @@ class ConnectionReport:
     """A test that succeeded.
 
     `identity` is whom or what the credentials belong to, in the provider's words; `data` a few facts as plain JSON;
-    `message` a sentence for a person, made from the identity when it is empty.
+    `message` one or more sentences for a person, made from the identity when it is empty.
     """
 
     identity: str = ""
     data: Mapping[str, object] = field(default_factory=dict)
     message: str = ""
+    expires_at: datetime | None = None
+    """When the credentials end, where the provider says so."""
 
 
 ConnectionTest = Callable[[ProviderClient, Values], ConnectionReport]
@@ -53,6 +56,7 @@ class TestOutcome:
     data: dict[str, object]
     latency_ms: int
     retry_after: float | None = None
+    expires_at: datetime | None = None
 
     @property
     def success(self) -> bool:
@@ -91,6 +95,7 @@ def _succeeded(client: ProviderClient, report: ConnectionReport, latency_ms: int
         identity,
         data if isinstance(data, dict) else {},
         latency_ms,
+        expires_at=report.expires_at,
     )
 
 

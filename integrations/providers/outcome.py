@@ -27,6 +27,11 @@ class Result(StrEnum):
     """Signalbox itself refuses to send there."""
 
 
+def result_choices() -> list[tuple[str, str]]:
+    """Return the results for the API's description."""
+    return [(str(result), str(result)) for result in Result]
+
+
 TRANSIENT: Final = frozenset({Result.RATE_LIMITED, Result.PROVIDER_DOWN, Result.NETWORK})
 """What says nothing about the credentials and is likely over soon."""
 

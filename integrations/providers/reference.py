@@ -68,6 +68,8 @@ def _required(field: Field) -> str:
         return "yes"
     if field.required_without:
         return f"without {' and '.join(f'`{name}`' for name in field.required_without)}"
+    if field.required_with:
+        return f"with {' and '.join(f'`{name}`' for name in field.required_with)}"
     if field.required_when:
         other, wanted = field.required_when
         return f"when `{other}` is {' or '.join(f'`{value}`' for value in wanted)}"

@@ -14,6 +14,8 @@ PROVIDERS: dict[str, str] = {
     "whatsapp": "integrations.providers.whatsapp.provider.whatsapp",
     "twilio": "integrations.providers.twilio.provider.twilio",
     "n8n": "integrations.providers.n8n.provider.n8n",
+    "slack": "integrations.providers.slack.provider.slack",
+    "github": "integrations.providers.github.provider.github",
 }
 # Whom webhooks are received from: how each proves itself (`integrations.providers.receiving`).
 RECEIVING: dict[str, str] = {

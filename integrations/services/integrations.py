@@ -16,6 +16,7 @@ from typing import Final, Unpack
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.utils import timezone
 
 from integrations.activity.actor import Actor
 from integrations.activity.recording import record_activity
@@ -54,6 +55,7 @@ def create_integration(
         slot=declared.slot,
         is_default=envelope.get("is_default", True),
         config=merged.config,
+        secret_changed_at=timezone.now() if _secrets_among(declared, merged.changed) else None,
         created_by_id=actor.user_id,
         created_by_name=actor.name,
         updated_by_id=actor.user_id,
@@ -210,6 +212,7 @@ def _edited(
     if switched or merged.changed:
         current.config = merged.config
         current.health = _health_after(current, merged)
+        current.note_new_credentials(secrets_changed=switched or _secrets_among(declared, merged.changed))
         changed += merged.changed
     if switched:
         current.provider = declared.key
@@ -295,6 +298,10 @@ def _apply_envelope(
     for field in changed:
         setattr(integration, field, wanted[field])
     return changed
+
+
+def _secrets_among(provider: Provider, names: list[str]) -> bool:
+    return any(field.name in names for field in provider.secret_fields)
 
 
 def _health_after(integration: Integration, merged: Merged) -> str:

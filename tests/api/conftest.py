@@ -12,6 +12,8 @@ from rest_framework.test import APIClient
 from integrations.encryption.data_keys import forget_data_keys
 from integrations.isolation.guard import is_armed
 from integrations.models import Tenant, User
+from integrations.providers.client import ProviderClient
+from integrations.providers.outcome import ProviderError, Result
 from tests.api.credentials import Doors, Headers
 from tests.api.objects import BODIES
 from tests.api.operations import Operation
@@ -22,6 +24,16 @@ Ask = Callable[[Operation, str, Headers], Any]
 @pytest.fixture
 def doors(tenant: Tenant, other_tenant: Tenant, platform_admin: User) -> Doors:
     return Doors(tenant, other_tenant, platform_admin)
+
+
+@pytest.fixture(autouse=True)
+def _providers_are_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bodies that are right would have real providers asked, with made-up credentials."""
+
+    def no_network(client: ProviderClient, *_: Any, **__: Any) -> Any:
+        raise ProviderError(Result.NETWORK, f"No connection to {client.provider.label}.")
+
+    monkeypatch.setattr(ProviderClient, "exchange", no_network)
 
 
 @pytest.fixture

@@ -124,6 +124,7 @@ BODIES: Final[Mapping[str, Any]] = {
     "POST events": {"type": "order.paid", "payload": {"order": 7}},
     "POST events/batch": {"events": [{"type": "order.paid", "payload": {"order": 7}}]},
     "POST integrations": {"provider": "n8n", **N8N},
+    "POST integrations/test": {"provider": "n8n", **N8N},
     "PUT integrations/{integration}": {"base_url": "https://other.example.com/webhook"},
     "PATCH integrations/{integration}": {"enabled": False},
     "POST members": {"email": "ada@example.org", "role": "member"},

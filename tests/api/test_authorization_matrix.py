@@ -35,6 +35,7 @@ WITH_RULES_OF_THEIR_OWN = {
     ("member", "PATCH integrations/{integration}"): 403,
     ("member", "DELETE integrations/{integration}"): 403,
     ("member", "GET integrations/{integration}/logs"): 403,
+    ("member", "POST integrations/{integration}/test"): 403,
 }
 ALLOWED = [
     (caller, operation)

@@ -22,6 +22,7 @@ from tests.api.objects import OBJECTS, make_objects, make_webhook
 from tests.api.operations import Operation, tenant_operations
 
 BODIES = [
+    ("integrations_test_values", "integration", "POST", "/api/v1/integrations/test", {"provider": "n8n"}),
     ("webhooks_create", "integration", "POST", "/api/v1/webhooks", {"workflow_name": "new_hook"}),
     ("webhooks_replace", "integration", "PUT", "/api/v1/webhooks/my_hook", {}),
     ("webhooks_change", "integration", "PATCH", "/api/v1/webhooks/my_hook", {}),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from integrations.providers.base import Capability, Field, FieldKind, Provider
+from integrations.providers.n8n.connection import read_workflows
 
 # More is appended to these addresses, so they cannot have a query; a fragment is refused for every address.
 _WITHOUT_QUERY = r"[^?]+"
@@ -16,7 +15,8 @@ n8n = Provider(
     label="n8n",
     slot="n8n",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.WEBHOOK_BASE}),
+    capabilities=frozenset({Capability.TEST, Capability.WEBHOOK_BASE}),
+    test=read_workflows,
     webhook_base_field="base_url",
     fields=(
         Field(
@@ -53,11 +53,3 @@ n8n = Provider(
         ),
     ),
 )
-
-
-def api_address(config: Mapping[str, object]) -> str:
-    """Return where the instance's API answers: `api_url`, else the origin of `base_url`, without a trailing slash."""
-    if api_url := config.get("api_url"):
-        return str(api_url)
-    base = urlsplit(str(config["base_url"]))
-    return f"{base.scheme}://{base.netloc}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from integrations.providers.base import Field, Provider
+from integrations.providers.base import Capability, Field, Provider
 from integrations.providers.phone_numbers import E164, as_sender
+from integrations.providers.twilio.connection import read_account
 
 _SHORT_CODE = r"[0-9]{3,8}"
 _ALPHANUMERIC_SENDER = r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}"
@@ -15,6 +16,8 @@ twilio = Provider(
     label="Twilio",
     slot="sms",
     documentation=Path(__file__).with_name("doc.md"),
+    capabilities=frozenset({Capability.TEST}),
+    test=read_account,
     fields=(
         Field(
             name="account_sid",
@@ -30,9 +33,30 @@ twilio = Provider(
             label="Auth token",
             help="The primary one: a secondary token cannot check the signatures of callbacks.",
             example="0123456789abcdef0123456789abcdef",
-            required=True,
+            required_without=("api_key_secret",),
             pattern=r"[!-~]+",
             pattern_message="Paste the token alone: no spaces and no letters outside ASCII.",
+            max_length=256,
+        ),
+        Field(
+            name="api_key_sid",
+            label="API key SID",
+            help="Of an API key, which is used instead of the auth token where there is one.",
+            example="SK0123456789abcdef0123456789abcdef",
+            secret=True,
+            required_with=("api_key_secret",),
+            pattern=r"SK[0-9a-fA-F]{32}",
+            pattern_message="SK and 32 hexadecimal characters, from Account, API keys and tokens.",
+        ),
+        Field(
+            name="api_key_secret",
+            label="API key secret",
+            help="Shown once, when the key is made.",
+            example="ExampleApiKeySecretForDocumentation",
+            required_without=("auth_token",),
+            required_with=("api_key_sid",),
+            pattern=r"[!-~]+",
+            pattern_message="Paste the secret alone: no spaces and no letters outside ASCII.",
             max_length=256,
         ),
         Field(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from integrations.providers.base import Field, Provider
+from integrations.providers.base import Capability, Field, Provider
 from integrations.providers.phone_numbers import E164, as_e164
+from integrations.providers.whatsapp.connection import DEFAULT_VERSION, read_phone_number
 
 whatsapp = Provider(
     key="whatsapp",
     label="WhatsApp",
     slot="whatsapp",
     documentation=Path(__file__).with_name("doc.md"),
+    capabilities=frozenset({Capability.TEST}),
+    test=read_phone_number,
     fields=(
         Field(
             name="phone_number_id",
@@ -67,6 +70,17 @@ whatsapp = Provider(
             pattern_message="A number with its country code, such as +16505551234.",
             max_length=32,
             normalise=as_e164,
+        ),
+        Field(
+            name="api_version",
+            label="Graph API version",
+            help="Left out, it is v23.0. Meta ends a version about two years after it came.",
+            example="v23.0",
+            secret=False,
+            pattern=r"v[0-9]{1,3}\.[0-9]{1,2}",
+            pattern_message="A version such as v23.0.",
+            max_length=8,
+            default=DEFAULT_VERSION,
         ),
     ),
 )

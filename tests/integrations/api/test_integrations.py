@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 from integrations.activity.actor import Actor
 from integrations.encryption.data_keys import forget_data_keys
 from integrations.models import ActivityLog, Health, Integration, Tenant
+from integrations.providers.registry import slots
 from integrations.services.integrations import create_integration
 from tests.integrations.providers.tiny import use_tiny_provider
 
@@ -34,17 +35,21 @@ def url(tenant: Tenant) -> str:
 def without_times(body: dict[str, Any]) -> dict[str, Any]:
     assert body["created_at"].endswith("Z")
     assert body["updated_at"].endswith("Z")
-    return {name: value for name, value in body.items() if name not in {"id", "created_at", "updated_at"}}
+    return {
+        name: value
+        for name, value in body.items()
+        if name not in {"id", "created_at", "updated_at", "secret_changed_at"}
+    }
 
 
 def test_map_has_every_slot_with_secrets_masked(api: APIClient, url: str) -> None:
-    assert api.get(url).json() == {"whatsapp": None, "sms": None, "n8n": None}
+    assert api.get(url).json() == dict.fromkeys(slots())
     api.post(f"{url}/whatsapp", {**WHATSAPP, "enabled": True, "metadata": {"team": "sales"}})
     api.post(f"{url}/sms", TWILIO)
     answer = api.get(url)
     assert answer.status_code == 200
     body = answer.json()
-    assert list(body) == ["whatsapp", "sms", "n8n"]
+    assert list(body) == slots()
     assert body["n8n"] is None
     assert without_times(body["whatsapp"]) == {
         "provider": "whatsapp",
@@ -60,9 +65,14 @@ def test_map_has_every_slot_with_secrets_masked(api: APIClient, url: str) -> Non
         "webhook_verify_token": None,
         "app_secret": None,
         "phone_number": None,
+        "api_version": None,
         "metadata": {"team": "sales"},
         "created_by": "ada",
         "updated_by": "ada",
+        "tested_at": None,
+        "test_result": None,
+        "test_message": None,
+        "expires_at": None,
     }
     assert body["sms"]["provider"] == "twilio"
     assert (body["sms"]["account_sid"], body["sms"]["auth_token"]) == ("***cdef", "***3210")

@@ -106,7 +106,9 @@ def test_refuses_a_stored_required_field_that_is_cleared(provider: Provider) -> 
     everything = {field.name for field in provider.fields}
     for field in provider.fields:
         cleared = provider.problems({field.name: None}, stored=everything)
-        assert cleared == ({field.name: ["This field is required."]} if field.required else {})
+        needed = [] if field.required else [name for name in field.required_with if name in everything]
+        together = {field.name: [f"This field is required together with {' and '.join(needed)}."]} if needed else {}
+        assert cleared == ({field.name: ["This field is required."]} if field.required else together)
 
 
 @EVERY_PROVIDER
@@ -172,9 +174,10 @@ def test_field_refuses_the_masked_form_of_its_example_when_secret(provider: Prov
 
 
 def test_slots_and_choices_follow_the_registry() -> None:
-    assert slots() == ["whatsapp", "sms", "n8n"]
-    assert provider_choices() == [("whatsapp", "WhatsApp"), ("twilio", "Twilio"), ("n8n", "n8n")]
-    assert slot_choices() == [("whatsapp", "WhatsApp"), ("sms", "SMS"), ("n8n", "n8n")]
+    assert slots()[:3] == ["whatsapp", "sms", "n8n"]
+    assert slots() == list(dict.fromkeys(provider.slot for provider in all_providers()))
+    assert provider_choices() == [(provider.key, provider.label) for provider in all_providers()]
+    assert slot_choices()[:3] == [("whatsapp", "WhatsApp"), ("sms", "SMS"), ("n8n", "n8n")]
 
 
 def test_models_take_their_choices_from_the_registry_without_a_migration() -> None:

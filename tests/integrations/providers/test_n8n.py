@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from pytest_django import Settings
 
-from integrations.providers.n8n.provider import api_address, n8n
+from integrations.providers.n8n.connection import api_address
+from integrations.providers.n8n.provider import n8n
 
 
 def test_declares_the_fields_and_which_of_them_are_secret() -> None:

@@ -12,6 +12,8 @@ def test_declares_the_fields_and_which_of_them_are_secret() -> None:
     assert {field.name: field.secret for field in twilio.fields} == {
         "account_sid": True,
         "auth_token": True,
+        "api_key_sid": True,
+        "api_key_secret": True,
         "phone_number": False,
         "messaging_service_sid": False,
     }
@@ -28,6 +30,19 @@ def test_declares_the_fields_and_which_of_them_are_secret() -> None:
 )
 def test_number_or_service_or_both_are_accepted(sender: dict[str, str]) -> None:
     assert twilio.problems({**ACCOUNT, **sender}) == {}
+
+
+def test_api_key_stands_in_for_the_token_as_a_pair_only() -> None:
+    sid, sender = {"account_sid": ACCOUNT["account_sid"]}, {"phone_number": "+15005550006"}
+    pair = {"api_key_sid": "SK0123456789abcdef0123456789abcdef", "api_key_secret": "ExampleSecretForDocumentation"}
+    assert twilio.problems({**sid, **sender, **pair}) == {}
+    assert twilio.problems({**ACCOUNT, **sender, "api_key_sid": pair["api_key_sid"]}) == {
+        "api_key_secret": ["This field is required together with api_key_sid."]
+    }
+    assert twilio.problems({**sid, **sender}) == {
+        "auth_token": ["Give auth_token or api_key_secret."],
+        "api_key_secret": ["Give api_key_secret or auth_token."],
+    }
 
 
 def test_both_are_named_when_neither_is_given() -> None:

@@ -19,6 +19,7 @@ def test_declares_the_fields_and_which_of_them_are_secret() -> None:
         "webhook_verify_token": True,
         "app_secret": True,
         "phone_number": False,
+        "api_version": False,
     }
     assert whatsapp.slot == "whatsapp"
 

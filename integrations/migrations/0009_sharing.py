@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("integrations", "0007_data_key_rotation")]
+    dependencies: ClassVar = [("integrations", "0008_connection_tests")]
 
     operations: ClassVar = [
         migrations.AddField(

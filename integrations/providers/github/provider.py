@@ -1,0 +1,62 @@
+"""GitHub, on github.com or an Enterprise Server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from integrations.providers.base import Capability, Field, FieldKind, Provider
+from integrations.providers.github.connection import DEFAULT_BASE, read_user
+
+github = Provider(
+    key="github",
+    label="GitHub",
+    slot="github",
+    documentation=Path(__file__).with_name("doc.md"),
+    capabilities=frozenset({Capability.TEST}),
+    test=read_user,
+    fields=(
+        Field(
+            name="token",
+            label="Access token",
+            help="A fine-grained or classic personal access token, or one of an app's installation.",
+            example="github_pat_ExampleTokenForDocumentationOnly0123456789",
+            required=True,
+            pattern=r"[!-~]+",
+            pattern_message="Paste the token alone: no spaces and no letters outside ASCII.",
+            max_length=500,
+        ),
+        Field(
+            name="repository_owner",
+            label="Repository owner",
+            help="The user or organisation whose repository is meant.",
+            example="octo-org",
+            secret=False,
+            required_with=("repository",),
+            pattern=r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98})",
+            pattern_message="The name in the repository's address, such as octo-org; no slash.",
+            max_length=100,
+        ),
+        Field(
+            name="repository",
+            label="Repository",
+            help="When it is given, a test proves that the token can see it.",
+            example="hello-world",
+            secret=False,
+            pattern=r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}",
+            pattern_message="The repository's name alone, such as hello-world; no slash.",
+            max_length=100,
+        ),
+        Field(
+            name="base_url",
+            label="API address",
+            help=f"Left out, it is {DEFAULT_BASE}. An Enterprise Server answers at https://HOST/api/v3.",
+            example="https://github.example.com/api/v3",
+            secret=False,
+            kind=FieldKind.URL,
+            pattern=r"[^?]+",
+            pattern_message="An address without a query (the part after ?), such as https://github.example.com/api/v3.",
+            max_length=1000,
+            default=DEFAULT_BASE,
+        ),
+    ),
+)
