@@ -9,6 +9,7 @@ from integrations.api.tenancy import TenantMixin
 from integrations.models import Role
 from integrations.scopes import ALL, ROLE_SCOPES, Scope, meets
 from integrations.services.integration_items import add_integration
+from integrations.services.integration_sharing import share_integration
 from tests.api.conftest import Ask
 from tests.api.contents import contents
 from tests.api.credentials import Doors, refused, token_of
@@ -36,6 +37,15 @@ WITH_RULES_OF_THEIR_OWN = {
     ("member", "DELETE integrations/{integration}"): 403,
     ("member", "GET integrations/{integration}/logs"): 403,
     ("member", "POST integrations/{integration}/test"): 403,
+    ("member", "POST integrations/{integration}/activate"): 403,
+    ("member", "POST integrations/{integration}/deactivate"): 403,
+    # The tenant's is nobody's to share, and nobody shared it.
+    ("key", "POST integrations/{integration}/share"): 409,
+    ("owner", "POST integrations/{integration}/share"): 409,
+    ("member", "POST integrations/{integration}/share"): 403,
+    ("key", "POST integrations/{integration}/unshare"): 409,
+    ("owner", "POST integrations/{integration}/unshare"): 409,
+    ("member", "POST integrations/{integration}/unshare"): 403,
 }
 ALLOWED = [
     (caller, operation)
@@ -83,6 +93,9 @@ def test_lets_in_who_may(caller: str, operation: Operation, doors: Doors, ask: A
 def test_lets_members_do_everything_with_their_own(operation: Operation, doors: Doors, ask: Ask) -> None:
     member = make_member(doors.tenant, doors.actor)
     own = add_integration(actor=doors.actor, tenant=doors.tenant, provider="n8n", values=N8N, owner=member)
+
+    if operation.route.endswith("/unshare"):
+        share_integration(actor=doors.actor, integration=own, may_fill_slot=False)
 
     answer = ask(operation, operation.path({"integration": str(own.id)}), token_of(member.user))
 
