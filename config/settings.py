@@ -296,6 +296,15 @@ EMAIL_TIMEOUT = 20  # seconds for each step of the conversation; without it a si
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default=f"signalbox@{_app.hostname}")
 
+# --- Credentials ------------------------------------------------------------------------------------------------
+
+# How many earlier credentials of an integration are kept, encrypted, to be put back.
+CREDENTIAL_VERSIONS_KEPT = env.integer("CREDENTIAL_VERSIONS_KEPT", 5)
+# Lists and reminders call older ones overdue; 0: never.
+CREDENTIAL_MAX_AGE_DAYS = env.integer("CREDENTIAL_MAX_AGE_DAYS", 0)
+if not 0 <= CREDENTIAL_VERSIONS_KEPT <= 100 or CREDENTIAL_MAX_AGE_DAYS < 0:
+    env.problems.append("CREDENTIAL_VERSIONS_KEPT must be from 0 to 100, CREDENTIAL_MAX_AGE_DAYS a whole number or 0.")
+
 # --- Outgoing requests ----------------------------------------------------------------------------------------
 
 OUTBOUND_ALLOWED_NETWORKS = env.networks(

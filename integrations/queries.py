@@ -11,7 +11,7 @@ from integrations.encryption.errors import UnreadableSecretError
 from integrations.encryption.secret import Secret
 from integrations.errors import NotFoundError
 from integrations.isolation.scope import tenant_scope
-from integrations.models import Integration, Tenant
+from integrations.models import CredentialVersion, Integration, Tenant
 from integrations.platform_roles import HIDDEN
 from integrations.providers.base import Capability, Field
 from integrations.providers.field_values import shown_object
@@ -63,7 +63,7 @@ class ShownConfig:
     unreadable: dict[str, UnreadableSecretError]
 
 
-def shown_config(integration: Integration, *, hide_secrets: bool = False) -> ShownConfig:
+def shown_config(integration: Integration | CredentialVersion, *, hide_secrets: bool = False) -> ShownConfig:
     """Mask what is secret, or hide it whole, for those who may not even see that (`platform_roles.may_see_secrets`).
 
     Raises KeyNotAtHandError when this process lacks the key; nothing is wrong then.

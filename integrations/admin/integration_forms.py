@@ -44,8 +44,9 @@ class ProviderForm(ServiceErrorForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["name"].required = False
-        self.fields["name"].help_text = f"Empty: {self.provider.label}."
+        if "name" in self.fields:
+            self.fields["name"].required = False
+            self.fields["name"].help_text = f"Empty: {self.provider.label}."
         for declared in self.provider.fields:
             self.fields[f"{PREFIX}{declared.name}"] = self._form_field(declared)
 
@@ -84,6 +85,38 @@ def provider_form(provider: Provider) -> type[ProviderForm]:
     """Return the form class of one provider; its declared fields are class attributes, as the admin expects."""
     names = {f"{PREFIX}{declared.name}": forms.CharField(required=False) for declared in provider.fields}
     return type(f"{provider.key.title()}Form", (ProviderForm,), {"provider": provider, **names})
+
+
+class CredentialsForm(ProviderForm):
+    """The secrets alone, for replacing them; subclassed for one provider by `credentials_form`."""
+
+    untested = forms.BooleanField(
+        required=False,
+        label="Store them untested",
+        help_text="Only if the provider cannot be asked now: what is wrong would be noticed by the next call.",
+    )
+
+    class Meta:
+        model = Integration
+        fields: ClassVar[list[str]] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        public = [f"{PREFIX}{declared.name}" for declared in self.provider.public_fields]
+        for name in (*public, "name", "description", "enabled", "metadata"):
+            self.fields.pop(name, None)
+        self.order_fields([*(name for name in self.fields if name != "untested"), "untested"])
+
+    def entered_values(self) -> dict[str, Any]:
+        """Return the secrets as the service expects them; a blank one is kept."""
+        return {
+            declared.name: self.cleaned_data.get(f"{PREFIX}{declared.name}") for declared in self.provider.secret_fields
+        }
+
+
+def credentials_form(provider: Provider) -> type[CredentialsForm]:
+    """Return the form class of one provider."""
+    return type(f"{provider.key.title()}CredentialsForm", (CredentialsForm,), {"provider": provider})
 
 
 def _masked(stored: object, declared: Field) -> str:

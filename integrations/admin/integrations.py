@@ -15,8 +15,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from integrations.admin.badges import Tone, badge
+from integrations.admin.credentials import CredentialPages
 from integrations.admin.integration_forms import PREFIX, ChooseProviderForm, ProviderForm, provider_form
-from integrations.admin.service_admin import ServiceModelAdmin, add_service_error
+from integrations.admin.service_admin import add_service_error
 from integrations.errors import ServiceError
 from integrations.models import Integration
 from integrations.providers.base import Provider
@@ -33,7 +34,7 @@ STATUS_TONES: dict[str, Tone] = {"active": "good", "inactive": "neutral", "error
 
 
 @admin.register(Integration)
-class IntegrationAdmin(ServiceModelAdmin):
+class IntegrationAdmin(CredentialPages):
     list_display = ("name", "tenant", "provider", "state", "health", "owner", "updated_at", "updated_by_name")
     list_filter = ("provider", "enabled", "health")
     list_select_related = ("tenant", "owner__user", "owner__tenant")
@@ -108,7 +109,7 @@ class IntegrationAdmin(ServiceModelAdmin):
             self.changing_page(self.switch_provider_view),
             name="integrations_integration_switch_provider",
         )
-        return [switch, *super().get_urls()]
+        return [switch, *self.credential_urls(), *super().get_urls()]
 
     def switch_provider_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """Ask which provider, then for its fields; what is stored is replaced only by the confirmed form."""
@@ -150,6 +151,7 @@ class IntegrationAdmin(ServiceModelAdmin):
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         obj = context.get("original")
+        context["may_rotate"] = obj is not None and self.has_change_permission(request, obj)
         context["can_switch_provider"] = (
             obj is not None and self.has_change_permission(request, obj) and len(providers_of_slot(obj.slot)) > 1
         )

@@ -43,7 +43,9 @@ class IntegrationFilter(django_filters.FilterSet):
         label="`me`, `tenant` for those that nobody owns, or a member's id.",
     )
     q = django_filters.CharFilter(method="find", label="Part of a name or description.")
-    ordering = StableOrdering(fields=("name", "provider", "slot", "created_at", "updated_at"))
+    ordering = StableOrdering(
+        fields=("name", "provider", "slot", "created_at", "updated_at", "secret_changed_at", "expires_at")
+    )
 
     class Meta:
         model = Integration

@@ -8,6 +8,7 @@ from integrations.api.activity import ActivityList, PlatformActivityList
 from integrations.api.api_keys import APIKeyDetail, APIKeyList, APIKeyRotation, APIKeyUsageView
 from integrations.api.audience import platform_path, tenant_paths, v1_path
 from integrations.api.connection_tests import ConnectionTestOfItem, ConnectionTestOfSlot, ConnectionTestOfValues
+from integrations.api.credentials import CredentialRotation, CredentialVersionList, CredentialVersionRestore
 from integrations.api.integration_items import IntegrationItem, IntegrationItems, IntegrationLogs
 from integrations.api.integration_places import (
     IntegrationActivation,
@@ -48,6 +49,11 @@ urlpatterns = [
     platform_path("integrations/items/<uuid:integration>/deactivate", IntegrationDeactivation),
     platform_path("integrations/items/<uuid:integration>/share", IntegrationShare),
     platform_path("integrations/items/<uuid:integration>/unshare", IntegrationUnshare),
+    platform_path("integrations/items/<uuid:integration>/rotate", CredentialRotation),
+    platform_path("integrations/items/<uuid:integration>/versions", CredentialVersionList),
+    platform_path(
+        "integrations/items/<uuid:integration>/versions/<uuid:credential_version>/restore", CredentialVersionRestore
+    ),
     v1_path("integrations", IntegrationItems),
     v1_path("integrations/<uuid:integration>", IntegrationItem),
     v1_path("integrations/<uuid:integration>/logs", IntegrationLogs),
@@ -55,6 +61,9 @@ urlpatterns = [
     v1_path("integrations/<uuid:integration>/deactivate", IntegrationDeactivation),
     v1_path("integrations/<uuid:integration>/share", IntegrationShare),
     v1_path("integrations/<uuid:integration>/unshare", IntegrationUnshare),
+    v1_path("integrations/<uuid:integration>/rotate", CredentialRotation),
+    v1_path("integrations/<uuid:integration>/versions", CredentialVersionList),
+    v1_path("integrations/<uuid:integration>/versions/<uuid:credential_version>/restore", CredentialVersionRestore),
     # Nor is a slot called `statistics` or `resolved`.
     *tenant_paths("integrations/statistics", IntegrationStatistics),
     *tenant_paths("integrations/resolved/<str:slot>", ResolvedIntegration),

@@ -2,6 +2,7 @@ from integrations.activity.models import ActivityLog
 from integrations.api_keys.models import APIKey, APIKeyUsage
 from integrations.authentication.models import RecoveryCode, RefreshSession, StaffDevice
 from integrations.encryption.models import DataKey, ProcessHeartbeat
+from integrations.models.credential_version import CredentialVersion
 from integrations.models.idempotency import IdempotencyAnswer
 from integrations.models.integration import Health, Integration
 from integrations.models.invitation import Invitation, InvitationState
@@ -12,6 +13,7 @@ __all__ = [
     "APIKey",
     "APIKeyUsage",
     "ActivityLog",
+    "CredentialVersion",
     "DataKey",
     "Health",
     "IdempotencyAnswer",

@@ -27,6 +27,7 @@ from integrations.isolation.scope import tenant_scope
 from integrations.models import Health, Integration, Membership, Tenant
 from integrations.providers.base import Provider
 from integrations.providers.registry import SHARED_SLOTS, UnknownProviderError, get_provider, providers_of_slot
+from integrations.services.credential_versions import keep_version
 from integrations.services.integration_defaults import ONE_DEFAULT, set_default
 from integrations.services.integration_values import Envelope, Merged, envelope_problems, merge
 
@@ -210,9 +211,12 @@ def _edited(
     changed = _apply_envelope(current, envelope, declared, was_called=old_label)
     changed += set_default(actor=actor, integration=current, wanted=envelope.get("is_default"))
     if switched or merged.changed:
+        secrets_changed = switched or _secrets_among(declared, merged.changed)
+        if secrets_changed:
+            keep_version(actor=actor, integration=current)
         current.config = merged.config
         current.health = _health_after(current, merged)
-        current.note_new_credentials(secrets_changed=switched or _secrets_among(declared, merged.changed))
+        current.note_new_credentials(secrets_changed=secrets_changed)
         changed += merged.changed
     if switched:
         current.provider = declared.key

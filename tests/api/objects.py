@@ -13,9 +13,10 @@ from typing import Any, Final
 from django.utils import timezone
 
 from integrations.activity.actor import Actor
-from integrations.models import Membership, Role, Tenant, User
+from integrations.models import Integration, Membership, Role, Tenant, User
 from integrations.services.api_keys import create_api_key
 from integrations.services.integration_items import add_integration
+from integrations.services.integrations import change_integration
 from integrations.services.invitations import invite_member
 from integrations.services.member_authority import PLATFORM
 from integrations.services.memberships import add_member
@@ -99,10 +100,18 @@ def _redaction_rule(tenant: Tenant, actor: Actor) -> Names:
     return (str(create_redaction_rule(actor=actor, tenant=tenant, event_type=event_type, paths=["$.card"]).id),)
 
 
+def _credential_version(tenant: Tenant, actor: Actor) -> Names:
+    """Its integration stands in the same path: the newest one of the tenant."""
+    integration = Integration.objects.filter(tenant=tenant).order_by("-id")[0]
+    rotated = change_integration(actor=actor, integration=integration, values={"api_key": secrets.token_hex(16)})
+    return (str(rotated.credential_versions.get().id),)
+
+
 Factory = Callable[[Tenant, Actor], Names]
 
 # By the parameter's name: makes such an object in a tenant.
 OBJECTS: Final[Mapping[str, Factory]] = {
+    "credential_version": _credential_version,
     "delivery": _delivery,
     "integration": _integration,
     "invitation": _invitation,
@@ -129,6 +138,7 @@ BODIES: Final[Mapping[str, Any]] = {
     "PATCH integrations/{integration}": {"enabled": False},
     "POST members": {"email": "ada@example.org", "role": "member"},
     "PATCH members/{member}": {"role": "admin"},
+    "POST integrations/{integration}/rotate": {"api_key": "n8n-key-of-another-day-0123456789", "untested": True},
     "POST receivers": {"name": "another", "provider": "github"},
     "PATCH receivers/{receiver}": {"is_active": False},
     "POST redaction-rules": {"event_type": "order.*", "paths": ["$.card"]},

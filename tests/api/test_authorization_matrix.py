@@ -39,6 +39,9 @@ WITH_RULES_OF_THEIR_OWN = {
     ("member", "POST integrations/{integration}/test"): 403,
     ("member", "POST integrations/{integration}/activate"): 403,
     ("member", "POST integrations/{integration}/deactivate"): 403,
+    ("member", "POST integrations/{integration}/rotate"): 403,
+    ("member", "GET integrations/{integration}/versions"): 403,
+    ("member", "POST integrations/{integration}/versions/{credential_version}/restore"): 403,
     # The tenant's is nobody's to share, and nobody shared it.
     ("key", "POST integrations/{integration}/share"): 409,
     ("owner", "POST integrations/{integration}/share"): 409,
@@ -97,7 +100,9 @@ def test_lets_members_do_everything_with_their_own(operation: Operation, doors: 
     if operation.route.endswith("/unshare"):
         share_integration(actor=doors.actor, integration=own, may_fill_slot=False)
 
-    answer = ask(operation, operation.path({"integration": str(own.id)}), token_of(member.user))
+    further = [name for name in operation.parameters if name != "integration"]
+    others = make_objects(further, doors.tenant, doors.actor)
+    answer = ask(operation, operation.path({"integration": str(own.id), **others}), token_of(member.user))
 
     assert 200 <= answer.status_code < 300, answer.content
 

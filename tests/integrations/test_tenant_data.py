@@ -22,6 +22,7 @@ from integrations.tenant_data_owners import tenant_data_owners
 
 # Tables of which these tests have no rows.
 EMPTY = [
+    "integrations_credentialversion",
     "integrations_idempotencyanswer",
     "integrations_invitation",
 ]

@@ -104,3 +104,36 @@ def test_statistics_count_what_one_may_see(tenant: Tenant, mia: Membership, api:
         ("n8n", str(mia.id)),
         ("whatsapp", None),
     ]
+
+
+def test_replaces_credentials_and_puts_them_back(tenant: Tenant, tenant_api: TenantAPI) -> None:
+    client, row = tenant_api("integrations:read", "integrations:write"), add(tenant, provider="whatsapp")
+    path = f"{V1}/{row.id}"
+    assert client.get(f"{path}/versions").json() == []
+    token = "EAATestAccessTokenOfAnotherDayForDocumentation987654321"
+    rotated = client.post(f"{path}/rotate", {"access_token": token, "untested": True}).json()
+    assert (rotated["access_token"], rotated["version"]) == ("EAATestAcc***654321", 2)
+    (version,) = client.get(f"{path}/versions").json()
+    assert (version["number"], version["provider"]) == (1, "whatsapp")
+    assert version["values"] == {"phone_number_id": "42", "access_token": "EAATestAcc***456789"}
+    restored = client.post(f"{path}/versions/{version['id']}/restore").json()
+    assert (restored["access_token"], restored["version"]) == ("EAATestAcc***456789", 3)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"untested": "yes"}, "untested"),
+        ({"provider": "n8n"}, "provider"),
+        ({"untested": True, "access_token": "two words"}, "access_token"),
+        ({"untested": True, "nonsense": "x"}, "nonsense"),
+    ],
+)
+def test_a_wrong_rotation_changes_nothing(
+    tenant: Tenant, tenant_api: TenantAPI, body: dict[str, object], field: str
+) -> None:
+    row = add(tenant, provider="whatsapp")
+    answer = tenant_api("integrations:write", "integrations:read").post(f"{V1}/{row.id}/rotate", body)
+    assert (answer.status_code, list(answer.json()["errors"])) == (422, [field])
+    row.refresh_from_db()
+    assert row.version == 1
