@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection, models, transaction
 
-from analytics.models import HourlyRollup, WebhookCall
+from analytics.models import HourlyRollup, MinuteRollup, WebhookCall
 from analytics.retention import delete_in_batches
 
 
@@ -23,7 +23,8 @@ class AnalyticsData:
 
     def count(self, tenant_id: UUID | None) -> dict[str, int]:
         """Return the rows of a tenant, or of all, by table."""
-        return {model._meta.db_table: _rows(model, tenant_id).count() for model in (WebhookCall, HourlyRollup)}
+        models_here = (WebhookCall, HourlyRollup, MinuteRollup)
+        return {model._meta.db_table: _rows(model, tenant_id).count() for model in models_here}
 
     def delete(self, tenant_id: UUID | None) -> dict[str, int]:
         """Delete the rows of a tenant, in batches that are committed one by one, or all rows at once.
@@ -32,12 +33,13 @@ class AnalyticsData:
         """
         if tenant_id is None:
             return self._truncate()
-        calls = sum(delete_in_batches(WebhookCall.objects.filter(tenant_id=tenant_id)))
-        rollups = HourlyRollup.objects.filter(tenant_id=tenant_id)
-        hours = 0
-        for target_id in list(rollups.order_by().values_list("target_id", flat=True).distinct()):
-            hours += rollups.filter(target_id=target_id).delete()[0]
-        return {WebhookCall._meta.db_table: calls, HourlyRollup._meta.db_table: hours}
+        deleted = {WebhookCall._meta.db_table: sum(delete_in_batches(WebhookCall.objects.filter(tenant_id=tenant_id)))}
+        for model in (HourlyRollup, MinuteRollup):
+            rollups = model._default_manager.filter(tenant_id=tenant_id)
+            targets = list(rollups.order_by().values_list("target_id", flat=True).distinct())
+            rows = sum(rollups.filter(target_id=target_id).delete()[0] for target_id in targets)
+            deleted[model._meta.db_table] = rows
+        return deleted
 
     def _truncate(self) -> dict[str, int]:
         with transaction.atomic(), connection.cursor() as cursor:
