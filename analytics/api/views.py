@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 
 from analytics.api.parameters import CallParameters, SummaryParameters
 from analytics.api.serializers import CallSerializer, SummarySerializer
+from analytics.call_filter import CallFilter
 from analytics.models import WebhookCall
 from analytics.ports import webhook_directory
 from analytics.queries import calls_of_webhook, find_webhook
@@ -112,8 +113,7 @@ class WebhookCallsView(TenantMixin, GenericAPIView[WebhookCall]):
         calls = calls_of_webhook(
             tenant_id=self.tenant.id,
             webhook_id=webhook_id,
-            start=parameters.pop("from", None),
-            end=parameters.pop("to", None),
+            wanted=CallFilter(start=parameters.pop("from", None), end=parameters.pop("to", None), every_attempt=True),
         )
         return calls.filter(**parameters)
 

@@ -35,11 +35,11 @@ def test_summary_is_answered_with_the_hours_that_it_covers(
         ]
     )
     start = NOW.replace(minute=0)
-    parameters = {"webhook": str(webhook.id), "from": text(NOW - HOUR), "to": text(NOW)}
+    parameters = {"webhook": str(webhook.id), "from": text(NOW - 7 * HOUR), "to": text(NOW + HOUR / 60)}
     answer = api.get(address(tenant), parameters)
     assert answer.status_code == 200
     assert answer.json() == {
-        "from": text(start - HOUR),
+        "from": text(start - 7 * HOUR),
         "to": text(start + HOUR),
         "webhook": str(webhook.id),
         "total_calls": 2,
