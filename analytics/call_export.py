@@ -16,8 +16,6 @@ from django.utils import timezone
 from analytics.call_filter import SEARCHED, CallFilter
 from analytics.models import WebhookCall
 from analytics.queries import DescribedCalls, calls_of_tenant, calls_of_webhook, described
-from integrations.activity.actor import Actor
-from integrations.activity.recording import record_activity
 from integrations.errors import InvalidInputError
 from integrations.isolation.scope import tenant_scope
 from integrations.isolation.streaming import pages_in_scope
@@ -48,9 +46,9 @@ class FileFormat:
 
 
 def export_calls(
-    *, actor: Actor, tenant: Tenant, webhook_id: UUID | None, wanted: CallFilter, file_format: FileFormat
+    *, tenant: Tenant, webhook_id: UUID | None, wanted: CallFilter, file_format: FileFormat
 ) -> Iterator[str]:
-    """Return the file piece by piece, newest calls first; the export is on the record before the first piece.
+    """Return the file piece by piece, newest calls first.
 
     Of the last seven days unless `wanted` says otherwise. Pages of 100 rows are read by key, each in a scope of its own:
     no transaction is open while a page is sent, however slowly. Calls that are recorded meanwhile are not in it.
@@ -63,9 +61,6 @@ def export_calls(
         calls = _calls(tenant, webhook_id, wanted)
         if calls.values_list("id", flat=True)[MAX_ROWS : MAX_ROWS + 1]:
             raise InvalidInputError({"from": [f"These are more than {MAX_ROWS:,} calls: choose a shorter period."]})
-        record_activity(
-            actor=actor, verb="calls.exported", target=tenant, tenant_id=tenant.id, detail=file_format.content_type
-        )
 
     def page_after(mark: UUID | None) -> tuple[Sequence[str], UUID | None]:
         rows = list((calls if mark is None else calls.filter(id__lt=mark))[:PAGE_ROWS])

@@ -52,8 +52,7 @@ _FILE: Final = (
     f"The same as the list, as one file, newest first: the last {SEARCHED.days} days unless `from` or `to` say which. At "
     f"most {LONGEST_EXPORT.days} days and {MAX_ROWS:,} calls, otherwise 422: take several. JSON lines hold all that the "
     "list shows; CSV leaves out headers, payload and response body, and writes an apostrophe before what a spreadsheet "
-    "would run. The answer is written while it is read: only one that came to its regular end is whole. Leaves an entry "
-    "in the activity log."
+    "would run. The answer is written while it is read: only one that came to its regular end is whole."
 )
 _FILES: Final = {(200, "application/jsonl"): OpenApiTypes.STR, (200, "text/csv"): OpenApiTypes.STR}
 
@@ -124,9 +123,7 @@ class _CallExport(WebhookReferenceMixin, APIView):
     def file(self, webhook_id: UUID | None, wanted: CallFilter, extension: str) -> HttpResponseBase:
         """Answer with a file that is written while it is sent."""
         file_format = _FORMATS[extension]
-        pieces = export_calls(
-            actor=self.actor, tenant=self.tenant, webhook_id=webhook_id, wanted=wanted, file_format=file_format
-        )
+        pieces = export_calls(tenant=self.tenant, webhook_id=webhook_id, wanted=wanted, file_format=file_format)
         return StreamingHttpResponse(
             pieces,
             content_type=file_format.content_type,
