@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 from celery import shared_task
 
+from analytics.minutes import forget_minutes
 from integrations.partitioning.partitions import count_default_rows, make_partitions, partitioned_models
 
 logger = structlog.get_logger(__name__)
@@ -25,3 +26,9 @@ def make_partitions_task() -> None:
             logger.warning(
                 "rows_in_default_partition", table=model._meta.db_table, found=found, left=count_default_rows(model)
             )
+
+
+@shared_task(name="analytics.forget_minutes")
+def forget_minutes_task() -> None:
+    """Forget sums of minutes that are older than 48 hours; scheduled every ten minutes."""
+    forget_minutes()

@@ -316,6 +316,7 @@ CELERY_BEAT_SCHEDULE = {
     "advance-recoveries": {"task": "webhooks.advance_recoveries", "schedule": 1.0, "options": {"expires": 5}},
     "drain-deliveries": {"task": "webhooks.drain", "schedule": 1.0, "options": {"expires": 5}},
     "move-backlogs": {"task": "webhooks.move_backlogs", "schedule": 1.0, "options": {"expires": 5}},
+    "forget-minutes": {"task": "analytics.forget_minutes", "schedule": 600.0, "options": {"expires": 600}},
     "make-partitions": {"task": "analytics.make_partitions", "schedule": 3600.0},
     "sweep-deleted-tenants": {"task": "integrations.sweep_deleted_tenants", "schedule": 60.0},
     "send-invitation-mails": {
