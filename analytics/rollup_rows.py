@@ -52,14 +52,14 @@ def rollups_of_webhooks(period: Period, *, tenant_id: UUID) -> RollupRows:
     return _rollups(period, _unit_for(period), tenant_id=tenant_id, target_kind="webhook")
 
 
-def covered_by(period: Period) -> Period:
-    """Return the period that sums answer for: the whole minutes or hours that it touches."""
-    return period.in_whole(_unit_for(period))
-
-
 def reading(tenant_id: UUID | None) -> AbstractContextManager[None]:
     """Open the tenant's scope for a read; none for all tenants, whose sums the owner role reads."""
     return nullcontext() if tenant_id is None else tenant_scope(tenant_id)
+
+
+def covered_by(period: Period) -> Period:
+    """Return the period that sums answer for: the whole minutes or hours that it touches."""
+    return period.in_whole(_unit_for(period))
 
 
 def _unit_for(period: Period) -> timedelta:
