@@ -62,6 +62,9 @@ class WebhookCall(models.Model):
             models.Index(fields=["tenant_id", "id"], name="call_tenant"),
             models.Index(fields=["target_id", "id"], name="call_target"),
             models.Index(fields=["delivery_id"], name="call_delivery"),
+            # Failures are few: without these, a list of them would read all that succeeded in between.
+            models.Index(fields=["tenant_id", "id"], name="call_failed_tenant", condition=models.Q(success=False)),
+            models.Index(fields=["id"], name="call_failed", condition=models.Q(success=False)),
         ]
 
     def __str__(self) -> str:
