@@ -68,6 +68,7 @@ class TenantRetentionAdmin(ServiceModelAdmin):
         tenant = Tenant.objects.get(id=obj.tenant_id) if change else data["tenant"]
         set_retention(actor=self.actor(request), tenant=tenant, days=data["days"], payload_days=data["payload_days"])
         obj.tenant_id = tenant.id
+        obj.tenant_name_ = tenant.name  # type: ignore[attr-defined]  # as the list annotates it
 
     def delete_model(self, request: HttpRequest, obj: TenantRetention) -> None:
         tenant = Tenant.objects.filter(id=obj.tenant_id).first()

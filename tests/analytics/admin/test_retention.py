@@ -26,6 +26,7 @@ def test_a_tenant_gets_less_and_then_the_sites_again(client: Client, tenant: Ten
     assert post(client, "add", tenant=tenant.pk, days="30", payload_days="").status_code == 302
     stored = TenantRetention.objects.get()
     assert (stored.tenant_id, stored.days, stored.payload_days) == (tenant.id, 30, None)
+    assert f"retention of {tenant.name}" in client.get(f"{PAGES}{tenant.pk}/change/").content.decode()
     assert post(client, f"{tenant.pk}/change", days="20", payload_days="5").status_code == 302
     shown = client.get(PAGES).content.decode()
     assert (tenant.name in shown, "20 days" in shown, "5 days" in shown) == (True, True, True)
