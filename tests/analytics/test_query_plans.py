@@ -16,10 +16,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from analytics import archive, rebuilding
-from analytics.models import WebhookCall
-from analytics.queries import calls_of_delivery, calls_of_webhook
+from analytics.call_filter import CallFilter
+from analytics.error_groups import error_groups
+from analytics.models import TenantRetention, WebhookCall
+from analytics.peaks import peaks
+from analytics.period import Period
+from analytics.queries import calls_of_delivery, calls_of_tenant, calls_of_webhook
 from analytics.retention import purge_expired
 from analytics.summaries import summary
+from analytics.timeseries import timeseries
 from integrations.ids import uuid7
 from integrations.isolation.scope import tenant_scope
 from integrations.models import Tenant, User
@@ -112,14 +117,16 @@ def _calls(filled: Filled, **period: Any) -> QuerySet[WebhookCall]:
     return calls_of_webhook(tenant_id=filled.tenant.id, webhook_id=filled.webhook, **period)
 
 
+def _month() -> Period:
+    return Period.requested(start=None, end=None)
+
+
 def _rebuild(filled: Filled, _client: Client) -> None:
     start = (NOW - DAY).replace(minute=0)
     rebuilding.rebuild_rollups(start=start, end=start + HOUR)
 
 
 def _retain(filled: Filled, _client: Client) -> None:
-    from analytics.models import TenantRetention
-
     TenantRetention.objects.create(tenant_id=filled.tenant.id, days=8)
     with time_machine.travel(NOW + 6 * DAY):
         purge_expired()
@@ -149,7 +156,7 @@ QUERIES: dict[str, tuple[Callable[[Filled, Client], Any], bool]] = {
         True,
     ),
     "calls of a tenant": (
-        in_scope(lambda filled: page(WebhookCall.objects.filter(tenant_id=filled.tenant.id).order_by("-id"))),
+        in_scope(lambda filled: page(calls_of_tenant(tenant_id=filled.tenant.id))),
         True,
     ),
     "the next page of a tenant's calls": (
@@ -167,6 +174,13 @@ QUERIES: dict[str, tuple[Callable[[Filled, Client], Any], bool]] = {
     "sums of a webhook": (
         lambda filled, _client: summary(tenant_id=filled.tenant.id, webhook_id=filled.webhook),
         False,
+    ),
+    "a tenant's series": (lambda filled, _client: timeseries(tenant_id=filled.tenant.id, period=_month()), False),
+    "a tenant's peaks": (lambda filled, _client: peaks(tenant_id=filled.tenant.id, period=_month()), False),
+    "a tenant's errors": (lambda filled, _client: error_groups(tenant_id=filled.tenant.id, period=_month()), True),
+    "a tenant's calls that were answered 503": (
+        in_scope(lambda filled: page(calls_of_tenant(tenant_id=filled.tenant.id, wanted=CallFilter(status_code=503)))),
+        True,
     ),
     "an hour's sums anew": (_rebuild, True),
     "a tenant's shorter retention": (_retain, True),
