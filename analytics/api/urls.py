@@ -10,9 +10,11 @@ from analytics.api.figures import (
     TimeSeriesView,
     WebhookSummaryView,
 )
-from integrations.api.audience import tenant_paths
+from analytics.api.retention import RetentionView
+from integrations.api.audience import platform_path, tenant_paths
 
 urlpatterns = [
+    platform_path("retention", RetentionView),
     *tenant_paths("webhooks/analytics/summary", WebhookSummaryView),
     *tenant_paths("webhooks/analytics/webhooks", SummariesByWebhookView),
     *tenant_paths("webhooks/analytics/timeseries", TimeSeriesView),
