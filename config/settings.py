@@ -264,6 +264,10 @@ SPECTACULAR_SETTINGS = {
     # writes the tenants'.
     "PREPROCESSING_HOOKS": ["integrations.api.documents.platform_endpoints"],
     "ENUM_NAME_OVERRIDES": {
+        "AlertChannelKind": "analytics.alerts.channel_kinds.registry.channel_choices",
+        "AlertRuleKind": "analytics.alerts.rule_kinds.registry.kind_choices",
+        "AlertScope": "analytics.alerts.api.serializers.SCOPES",
+        "AlertState": "analytics.alerts.api.serializers.STATES",
         "DeliveryState": "webhooks.models.DeliveryState",
         "InvitationState": "integrations.models.InvitationState",
         "RecoveryState": "webhooks.models.RecoveryState",

@@ -35,8 +35,8 @@ class Credentials:
         return _integrations(tenant_id, _REASONS)
 
     def expiring(self, tenant_id: UUID | None, *, now: datetime, before: datetime) -> list[KnownCredential]:
-        """Return the live API keys that expire before then; `since` is when they expire."""
-        keys = APIKey.objects.filter(revoked_at=None, expires_at__gt=now, expires_at__lt=before)
+        """Return the live API keys that expire before then; `since` is when they expire. Not those that were rotated."""
+        keys = APIKey.objects.filter(revoked_at=None, expires_at__gt=now, expires_at__lt=before, successors=None)
         found = _of(keys, tenant_id).order_by("id").values_list("tenant_id", "id", "name", "expires_at")
         return [KnownCredential(tenant, key, name, expires_at, "API key") for tenant, key, name, expires_at in found]
 

@@ -68,4 +68,4 @@ class ChannelKind(ABC):
 def line_of(alert: dict[str, Any]) -> str:
     """Return an alert as one line of text."""
     tenant = f" of {alert['tenant']['name']}" if alert.get("tenant") else ""
-    return f"{alert['rule']['name']}: {alert['object']['label']}{tenant}. {alert['sentence']}"
+    return " ".join(f"{alert['rule']['name']}: {alert['object']['label']}{tenant}. {alert['sentence']}".split())

@@ -58,7 +58,7 @@ class Credentials:
         return self.broken
 
     def expiring(self, tenant_id: UUID | None, *, now: datetime, before: datetime) -> list[WatchedObject]:
-        return [row for row in self.ending if now < row.since < before]
+        return [row for row in self.ending if row.since is not None and now < row.since < before]
 
     def unreadable(self, tenant_id: UUID | None) -> list[WatchedObject]:
         return self.closed
