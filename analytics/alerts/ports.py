@@ -28,12 +28,15 @@ class WatchedObject:
     """A short text for a person, without a full stop: why, or what it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Latency:
+class Latency(Protocol):
     """How long requests took in a span of time."""
 
-    requests: int
-    p95_ms: float
+    @property
+    def requests(self) -> int: ...
+
+    @property
+    def p95_seconds(self) -> float | None:
+        """What 95 % of them did not exceed; None when there was none."""
 
 
 @runtime_checkable
@@ -69,10 +72,10 @@ class CredentialWatch(Protocol):
 
 @runtime_checkable
 class APILatency(Protocol):
-    """How long the API takes to answer (`API_LATENCY`)."""
+    """How long the API takes to answer (`API_LATENCY`): a function."""
 
-    def latency(self, *, since: datetime) -> Latency | None:
-        """Return it over all API requests that ended since then; None where nobody measures it."""
+    def __call__(self, minutes: int) -> Latency | None:
+        """Return it over all API requests that ended in the last `minutes`; None where nobody measures it."""
 
 
 @runtime_checkable
@@ -89,14 +92,9 @@ class MessageSigning(Protocol):
         """Return the `webhook-signature` of a body; `timestamp` in Unix seconds."""
 
 
-class UnmeasuredAPI:
+def unmeasured(minutes: int) -> Latency | None:
     """The default of `API_LATENCY`: nobody measures, so the rule says nothing."""
-
-    def latency(self, *, since: datetime) -> Latency | None:
-        return None
-
-
-unmeasured = UnmeasuredAPI()
+    return None
 
 
 def webhook_watch() -> WebhookWatch:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -23,13 +23,14 @@ class APILatency(RuleKind):
 
     def evaluate(self, *, parameters: Mapping[str, int], tenant_id: UUID | None, now: datetime) -> list[Finding] | None:
         minutes = parameters["window_minutes"]
-        measured = api_latency().latency(since=now - timedelta(minutes=minutes))
+        measured = api_latency()(minutes)
         if measured is None:
             return None
-        if measured.requests < parameters["min_requests"] or measured.p95_ms <= parameters["p95_ms"]:
+        milliseconds = (measured.p95_seconds or 0) * 1_000
+        if measured.requests < parameters["min_requests"] or milliseconds <= parameters["p95_ms"]:
             return []
         sentence = (
             f"95 % of {measured.requests} requests to the API in the last {minutes} minutes took up to "
-            f"{measured.p95_ms:,.0f} ms, above {parameters['p95_ms']:,} ms."
+            f"{milliseconds:,.0f} ms, above {parameters['p95_ms']:,} ms."
         )
-        return [Finding(key=PLATFORM, label="API", value=measured.p95_ms, sentence=sentence)]
+        return [Finding(key=PLATFORM, label="API", value=round(milliseconds), sentence=sentence)]

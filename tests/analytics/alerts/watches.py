@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from analytics.alerts.ports import Latency, WatchedObject
+from analytics.alerts.ports import WatchedObject
 from integrations.ids import uuid7
 
 
@@ -64,13 +64,19 @@ class Credentials:
         return self.closed
 
 
+@dataclass(frozen=True)
+class Measured:
+    requests: int
+    p95_seconds: float | None
+
+
 @dataclass
 class API:
     """In place of who measures the API."""
 
-    measured: Latency | None = None
-    asked_since: datetime | None = None
+    measured: Measured | None = None
+    minutes: int | None = None
 
-    def latency(self, *, since: datetime) -> Latency | None:
-        self.asked_since = since
+    def __call__(self, minutes: int) -> Measured | None:
+        self.minutes = minutes
         return self.measured
