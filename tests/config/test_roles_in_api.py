@@ -22,9 +22,22 @@ OBJECTS: dict[str, Callable[[Scene], str]] = {
     "slot": lambda scene: scene.integration.slot,
     "integration": lambda scene: str(scene.integration.pk),
     "webhook": lambda scene: str(scene.webhook.pk),
+    "channel": lambda scene: str(scene.channel.pk),
 }
 WITHOUT_SECRETS = {
-    *("key", "delivery", "recovery", "event", "call", "member", "membership", "invitation", "message", "receiver"),
+    *(
+        "key",
+        "delivery",
+        "recovery",
+        "event",
+        "call",
+        "member",
+        "membership",
+        "invitation",
+        "message",
+        "receiver",
+        "rule",
+    ),
 }
 
 

@@ -65,20 +65,18 @@ class AlertAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):
     def whose_rule(self, alert: Alert) -> str:
         return "The platform’s" if alert.of_platform else f"{alert.tenant}’s own"
 
-    @admin.display(
-        description="Notices", empty_value="Nobody: there was no channel, or the last notice was under an hour ago."
-    )
-    def notices(self, alert: Alert) -> SafeString | None:
+    @admin.display(description="Notices")
+    def notices(self, alert: Alert) -> SafeString | str:
         rows = AlertNotice.objects.filter(alert_id=alert.id).select_related("channel", "tenant").order_by("-id")
         shown = list(rows[:_NOTICES])
         if not shown:
-            return None
+            return "Nobody: there was no channel, or people had been told within the hour before."
         lines = format_html_join(
             "",
-            "<tr><td>{:%Y-%m-%d %H:%M:%S}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             (
                 (
-                    notice.created_at,
+                    f"{notice.created_at:%Y-%m-%d %H:%M:%S}",
                     notice.get_event_display(),
                     notice.channel,
                     notice.tenant or "The platform",
@@ -88,7 +86,7 @@ class AlertAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):
             ),
         )
         return format_html(
-            '<table class="requests"><thead><tr><th scope="col">When</th><th scope="col">What</th>'
+            '<table><thead><tr><th scope="col">When</th><th scope="col">What</th>'
             '<th scope="col">Channel</th><th scope="col">Whose</th><th scope="col">State</th></tr></thead>'
             "<tbody>{}</tbody></table>",
             lines,

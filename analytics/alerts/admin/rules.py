@@ -91,6 +91,7 @@ def _field(parameter: Parameter) -> forms.Field:
 
 @admin.register(AlertRule)
 class AlertRuleAdmin(ServiceModelAdmin):
+    actions = None  # default rules stay: the others are deleted one by one
     list_display = ("name", "whose", "kind", "bounds", "state", "open_alerts")
     list_filter = ("kind", "enabled", "is_default")
     list_select_related = ("tenant",)
