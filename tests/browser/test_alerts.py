@@ -28,11 +28,9 @@ def test_trouble_is_shown_and_told(
     logged_in: Page,
     site: RunningSite,
     receiver: Receiver,
-    screenshot: Callable[[str], None],
     in_both_themes: Callable[[str], None],
 ) -> None:
     page = logged_in
-    _evaluate(site)
 
     # A channel, in two steps; its secret is shown once, and a test gets through.
     page.goto(f"{site.url}/admin/")
@@ -74,7 +72,7 @@ def test_trouble_is_shown_and_told(
     in_both_themes("admin-open-alerts")
     page.click(".open-alerts td a")
     expect(page.locator(".field-notices")).to_contain_text("Pager")
-    screenshot("admin-alert")
+    in_both_themes("admin-alert")
 
     # A rule with other bounds.
     page.goto(f"{site.url}/admin/alerts/alertrule/")
@@ -86,7 +84,7 @@ def test_trouble_is_shown_and_told(
     expect(page.locator(".errorlist")).to_contain_text("99")
     page.fill("#id_parameter_percent", "10")
     page.click("input[name=_save]")
-    expect(page.locator("#result_list")).to_contain_text("above 10 percent")
+    expect(page.locator("#result_list")).to_contain_text("above 10 %")
 
     # The webhook is enabled again: the alert recovers, and that is told, too.
     assert session.patch(shown, json={"is_active": True}, timeout=10).status_code == 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema, extend_schema_view
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -125,6 +125,10 @@ class ChannelList(OfTenant, _ChannelList):
 
 
 @extend_schema(tags=["alerts"])
+@extend_schema_view(
+    get=extend_schema(summary="List the platform's alert channels"),
+    post=extend_schema(summary="Create an alert channel of the platform"),
+)
 class PlatformChannelList(OfPlatform, _ChannelList):
     pass
 
@@ -135,6 +139,11 @@ class ChannelDetail(OfTenant, _ChannelDetail):
 
 
 @extend_schema(tags=["alerts"], parameters=[_CHANNEL])
+@extend_schema_view(
+    get=extend_schema(summary="Show an alert channel of the platform"),
+    patch=extend_schema(summary="Change an alert channel of the platform"),
+    delete=extend_schema(summary="Delete an alert channel of the platform"),
+)
 class PlatformChannelDetail(OfPlatform, _ChannelDetail):
     pass
 
@@ -145,5 +154,6 @@ class ChannelTest(OfTenant, _ChannelTest):
 
 
 @extend_schema(tags=["alerts"], parameters=[_CHANNEL])
+@extend_schema_view(post=extend_schema(summary="Send a test through a channel of the platform"))
 class PlatformChannelTest(OfPlatform, _ChannelTest):
     pass

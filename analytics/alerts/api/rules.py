@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema, extend_schema_view
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -125,6 +125,10 @@ class RuleList(OfTenant, _RuleList):
 
 
 @extend_schema(tags=["alerts"])
+@extend_schema_view(
+    get=extend_schema(summary="List the platform's alert rules"),
+    post=extend_schema(summary="Create an alert rule of the platform"),
+)
 class PlatformRuleList(OfPlatform, _RuleList):
     pass
 
@@ -145,9 +149,13 @@ class RuleDetail(OfTenant, _RuleDetail):
 
 
 @extend_schema(tags=["alerts"], parameters=[_RULE])
+@extend_schema_view(
+    get=extend_schema(summary="Show an alert rule of the platform"),
+    delete=extend_schema(summary="Delete an alert rule of the platform"),
+)
 class PlatformRuleDetail(OfPlatform, _RuleDetail):
     @extend_schema(
-        summary="Change an alert rule",
+        summary="Change an alert rule of the platform",
         request=RuleChangeSerializer,
         responses=RuleSerializer,
         examples=[CHANGE_RULE, RULE],

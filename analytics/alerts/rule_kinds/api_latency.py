@@ -16,7 +16,7 @@ class APILatency(RuleKind):
     parameters: ClassVar = (
         Parameter("p95_ms", "95th percentile above", 1_000, 1, 60_000, "ms"),
         Parameter("window_minutes", "Window", 5, 1, 60, "minutes"),
-        Parameter("min_requests", "At least so many requests", 20, 1, 1_000_000),
+        Parameter("min_requests", "At least", 20, 1, 1_000_000, "requests"),
     )
     for_tenants: ClassVar = False
     objects: ClassVar = "the API"

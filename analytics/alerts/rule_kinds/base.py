@@ -42,7 +42,7 @@ class Finding:
 
 PLATFORM: Final = "platform"
 WINDOW: Final = Parameter("window_minutes", "Window", 15, 1, 1_440, "minutes")
-MIN_CALLS: Final = Parameter("min_calls", "At least so many calls", 20, 1, 1_000_000)
+MIN_CALLS: Final = Parameter("min_calls", "At least", 20, 1, 1_000_000, "calls")
 
 
 class RuleKind(ABC):

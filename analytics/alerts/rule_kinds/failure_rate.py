@@ -16,7 +16,7 @@ class FailureRate(RuleKind):
     description: ClassVar = (
         "Of a webhook's calls in the window, more than so many percent failed, and there were at least so many calls."
     )
-    parameters: ClassVar = (Parameter("percent", "Above", 20, 0, 99, "percent"), WINDOW, MIN_CALLS)
+    parameters: ClassVar = (Parameter("percent", "Above", 20, 0, 99, "%"), WINDOW, MIN_CALLS)
     objects: ClassVar = "webhook"
 
     def evaluate(self, *, parameters: Mapping[str, int], tenant_id: UUID | None, now: datetime) -> list[Finding]:

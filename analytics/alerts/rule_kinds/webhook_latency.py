@@ -20,7 +20,7 @@ class WebhookLatency(RuleKind):
     parameters: ClassVar = (
         Parameter("p95_ms", "95th percentile above", 1_000, 1, 60_000, "ms"),
         WINDOW,
-        Parameter("min_attempts", "At least so many attempts", 20, 1, 1_000_000),
+        Parameter("min_attempts", "At least", 20, 1, 1_000_000, "attempts"),
     )
     objects: ClassVar = "webhook"
 

@@ -76,7 +76,7 @@ def test_auditor_reads_the_bounds(db: None) -> None:
     ensure_default_rules()
     rule = AlertRule.objects.get(kind="failure_rate")
     page = client_of(staff("auditor")).get(change(rule)).content.decode()
-    assert "above 20 percent, window 15 minutes" in page
+    assert "above 20 %, window 15 minutes, at least 20 calls" in page
     assert 'name="parameter_percent"' not in page
 
 

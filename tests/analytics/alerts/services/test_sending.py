@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import connection, connections
 from standardwebhooks import Webhook as Verifier
 
+from analytics.alerts.channel_kinds.signed_webhook import SignedWebhook
 from analytics.alerts.models import AlertChannel, AlertNotice
 from analytics.alerts.services.channels import create_channel, delete_channel, try_channel, update_channel
 from analytics.alerts.services.sending import GIVE_UP_AFTER, LEASE, send_notices
 from integrations.encryption.data_keys import forget_data_keys
 from integrations.models import Tenant
+from integrations.services.tenants import create_tenant
 from tests.analytics.alerts.alert_steps import ACTOR, make_alert, notice, webhook_channel
 from tests.receiver import Receiver, Request
 
@@ -245,3 +248,42 @@ def test_platforms_channel_names_the_tenant(receiver: Receiver, tenant: Tenant) 
     notice(channel, make_alert(tenant))
     assert send_notices() == 1
     assert verified(channel, receiver.requests[0])["data"]["alerts"][0]["tenant"]["name"] == "Acme"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_side_by_side_send_each_message_once(receiver: Receiver) -> None:
+    tenant = create_tenant(actor=ACTOR, name="Acme", slug="acme")
+    channels = [webhook_channel(receiver.url(f"/{number}"), tenant) for number in range(5)]
+    for channel in channels * 3:
+        notice(channel, make_alert(tenant))
+    barrier, sent = threading.Barrier(4), []
+
+    def run() -> None:
+        barrier.wait()
+        sent.append(send_notices())
+        connections.close_all()
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (sum(sent), len(receiver.requests)) == (5, 5)
+    assert [verified(channel, receiver.to(f"/{n}")[0])["data"]["total"] for n, channel in enumerate(channels)] == [
+        3
+    ] * 5
+
+
+def test_never_sends_inside_a_transaction(
+    channel: AlertChannel, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = []
+
+    def send(self: Any, channel: Any, message: Any) -> None:
+        blocks.append([block for block in connection.atomic_blocks if not block._from_testcase])
+
+    monkeypatch.setattr(SignedWebhook, "send", send)
+    notice(channel, make_alert(tenant))
+    assert send_notices() == 1
+    assert try_channel(actor=ACTOR, tenant=tenant, channel_id=channel.id) is None
+    assert blocks == [[], []]
