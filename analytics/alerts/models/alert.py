@@ -23,7 +23,7 @@ class Alert(models.Model):
     rule_id = models.UUIDField()
     rule_kind = models.CharField(max_length=32, choices=kind_choices)
     rule_name = models.CharField(max_length=100)
-    of_platform = models.BooleanField(help_text="Found by a rule of the platform.")
+    of_platform = models.BooleanField("rule of the platform")
     object_key = models.CharField(max_length=200)
     object_label = models.CharField(max_length=200)
     value = models.FloatField(null=True)

@@ -22,7 +22,7 @@ class AlertRule(models.Model):
     name = models.CharField(max_length=100)
     parameters = models.JSONField(default=dict, blank=True, help_text="What differs from the kind's defaults.")
     enabled = models.BooleanField(default=True)
-    is_default = models.BooleanField(default=False, editable=False)
+    is_default = models.BooleanField("default rule", default=False, editable=False)
     # Why the last evaluation failed; empty while it works. Written when that changes.
     last_error = models.CharField(max_length=300, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
