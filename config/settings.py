@@ -128,6 +128,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "integrations",
     "analytics",
+    "analytics.alerts",
     "webhooks",
 ]
 MIDDLEWARE = [
@@ -264,6 +265,10 @@ SPECTACULAR_SETTINGS = {
     # writes the tenants'.
     "PREPROCESSING_HOOKS": ["integrations.api.documents.platform_endpoints"],
     "ENUM_NAME_OVERRIDES": {
+        "AlertChannelKind": "analytics.alerts.channel_kinds.registry.channel_choices",
+        "AlertRuleKind": "analytics.alerts.rule_kinds.registry.kind_choices",
+        "AlertScope": "analytics.alerts.api.serializers.SCOPES",
+        "AlertState": "analytics.alerts.api.serializers.STATES",
         "DeliveryState": "webhooks.models.DeliveryState",
         "InvitationState": "integrations.models.InvitationState",
         "RecoveryState": "webhooks.models.RecoveryState",
@@ -329,6 +334,9 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
+    "evaluate-alerts": {"task": "alerts.evaluate", "schedule": 30.0, "options": {"expires": 30}},
+    "send-alerts": {"task": "alerts.send", "schedule": 5.0, "options": {"expires": 10}},
+    "forget-alerts": {"task": "alerts.forget", "schedule": 3600.0},
     "advance-recoveries": {"task": "webhooks.advance_recoveries", "schedule": 1.0, "options": {"expires": 5}},
     "drain-deliveries": {"task": "webhooks.drain", "schedule": 1.0, "options": {"expires": 5}},
     "move-backlogs": {"task": "webhooks.move_backlogs", "schedule": 1.0, "options": {"expires": 5}},
@@ -368,6 +376,10 @@ if WEBHOOK_DEFAULT_RETRY_SCHEDULE not in {"durable", "quick"}:
 TENANT_DELIVERIES_PER_MINUTE = env.integer("TENANT_DELIVERIES_PER_MINUTE", 0) or None
 if TENANT_DELIVERIES_PER_MINUTE is not None and TENANT_DELIVERIES_PER_MINUTE < 0:
     env.problems.append("TENANT_DELIVERIES_PER_MINUTE must be a whole number above 0, or empty for no limit.")
+# How long alerts are kept after they recovered.
+ALERT_RETENTION_DAYS = env.integer("ALERT_RETENTION_DAYS", 90)
+if ALERT_RETENTION_DAYS < 1:
+    env.problems.append("ALERT_RETENTION_DAYS must be a whole number above 0.")
 ENGINE_SHUTDOWN_GRACE_SECONDS = env.integer("ENGINE_SHUTDOWN_GRACE", 20)
 
 # --- Retention ------------------------------------------------------------------------------------------------
@@ -385,6 +397,7 @@ ANALYTICS_ARCHIVE_DIR = env.text("ANALYTICS_ARCHIVE_DIR")
 TENANT_ROLE = env.text("TENANT_ROLE", default="signalbox_tenant")
 # Who owns tenant data: counted, and deleted in this order, by tenant deletion and by the reset command.
 TENANT_DATA_OWNERS = [
+    "analytics.alerts.tenant_data.owner",
     "webhooks.tenant_data.owner",
     "analytics.tenant_data.owner",
     "integrations.tenant_data.owner",
@@ -397,6 +410,11 @@ RETAINED_TABLES = ["analytics.retained.TABLES", "webhooks.retained.TABLES"]
 DELIVERY_SENDERS = {"webhook": "webhooks.engine.webhook_sender.WebhookSender"}
 # What analytics needs to know of webhooks (a Protocol in `analytics.ports`).
 WEBHOOK_DIRECTORY = "webhooks.directory.directory"
+# What alerts need to know (Protocols in `analytics.alerts.ports`).
+ALERT_WEBHOOK_WATCH = "webhooks.watch.watch"
+ALERT_CREDENTIAL_WATCH = "integrations.credential_watch.watch"
+ALERT_SIGNING = "webhooks.message_signing.signing"
+API_LATENCY = "analytics.alerts.ports.unmeasured"
 
 # --- Logging --------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ urlpatterns = [
     path("api/", include("integrations.api.urls")),
     # Before the webhooks' addresses: `webhooks/analytics/summary` would read as a webhook's id.
     path("api/", include("analytics.api.urls")),
+    path("api/", include("analytics.alerts.api.urls")),
     path("api/", include("webhooks.api.urls")),
     # For each audience a document, and a page to try it.
     path("api/schema", DocumentView.as_view(), name="schema"),

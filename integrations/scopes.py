@@ -18,6 +18,8 @@ class Scope(StrEnum):
     DELIVERIES_READ = "deliveries:read"
     DELIVERIES_RETRY = "deliveries:retry"
     ANALYTICS_READ = "analytics:read"
+    ALERTS_READ = "alerts:read"
+    ALERTS_WRITE = "alerts:write"
     INTEGRATIONS_READ = "integrations:read"
     INTEGRATIONS_WRITE = "integrations:write"
     INTEGRATIONS_USE = "integrations:use"
@@ -57,6 +59,7 @@ _MEMBER: Final = frozenset(
         Scope.DELIVERIES_READ,
         Scope.DELIVERIES_RETRY,
         Scope.ANALYTICS_READ,
+        Scope.ALERTS_READ,
         Scope.INTEGRATIONS_READ,
         Scope.INTEGRATIONS_USE,
         Scope.MESSAGES_SEND,

@@ -94,6 +94,15 @@ def pause_of(opened_count: int) -> timedelta:
     return min(FIRST_PAUSE * 2**doublings, LONGEST_PAUSE)
 
 
+def opened_at(open_until: datetime, opened_count: int) -> datetime:
+    """Return the latest moment at which a breaker that has not closed since can have opened for the first time.
+
+    It counts the pauses alone: while the breaker was half open and nothing was due, it was open for longer.
+    """
+    pauses = (pause_of(times) for times in range(1, min(opened_count, 10_000) + 1))
+    return open_until - sum(pauses, timedelta(0))
+
+
 def after(health: Health, sign: Sign, *, began_at: datetime, now: datetime) -> Health:
     """Return the health after an attempt that began at `began_at` and ended now; the same object if nothing changes.
 

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from django.utils import timezone
 
+from analytics.alerts.services.channels import create_channel
+from analytics.alerts.services.rules import create_rule
 from integrations.activity.actor import Actor
 from integrations.models import Integration, Membership, Role, Tenant, User
 from integrations.services.api_keys import create_api_key
@@ -107,11 +109,21 @@ def _credential_version(tenant: Tenant, actor: Actor) -> Names:
     return (str(rotated.credential_versions.get().id),)
 
 
+def _alert_rule(tenant: Tenant, actor: Actor) -> Names:
+    return (str(create_rule(actor=actor, tenant=tenant, kind="delivery_lag").id),)
+
+
+def _alert_channel(tenant: Tenant, actor: Actor) -> Names:
+    mails = {"name": "Operations", "recipients": ["ops@example.com"]}
+    return (str(create_channel(actor=actor, tenant=tenant, kind="email", **mails).id),)
+
+
 Factory = Callable[[Tenant, Actor], Names]
 
 # By the parameter's name: makes such an object in a tenant.
 OBJECTS: Final[Mapping[str, Factory]] = {
     "credential_version": _credential_version,
+    "channel": _alert_channel,
     "delivery": _delivery,
     "integration": _integration,
     "invitation": _invitation,
@@ -120,6 +132,7 @@ OBJECTS: Final[Mapping[str, Factory]] = {
     "receiver": _receiver,
     "recovery": _recovery,
     "redaction_rule": _redaction_rule,
+    "rule": _alert_rule,
     "slot": _slot,
     "webhook": _webhook,
 }
@@ -128,6 +141,10 @@ PERSONAL_OBJECTS: Final[Mapping[str, Factory]] = {"integration": _own_integratio
 
 # By the operation: a body that an authorized request may send.
 BODIES: Final[Mapping[str, Any]] = {
+    "POST alert-channels": {"kind": "email", "name": "another", "recipients": ["ops@example.com"]},
+    "PATCH alert-channels/{channel}": {"name": "renamed"},
+    "POST alert-rules": {"kind": "breaker_open"},
+    "PATCH alert-rules/{rule}": {"parameters": {"seconds": 30}},
     "POST api-keys": {"name": "another", "scopes": ["keys:manage"]},
     "PATCH api-keys/{key}": {"name": "renamed"},
     "POST events": {"type": "order.paid", "payload": {"order": 7}},

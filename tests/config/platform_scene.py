@@ -8,6 +8,8 @@ from typing import Any
 from django.db import connection
 from django.test import Client
 
+from analytics.alerts.models import AlertChannel
+from analytics.alerts.services.channels import create_channel
 from integrations.activity.actor import Actor
 from integrations.encryption.masking import mask
 from integrations.models import Integration, Tenant, User
@@ -21,6 +23,7 @@ ACCESS_TOKEN = "EAATestAccessTokenThatIsLongEnoughToMask123456789"
 APP_SECRET = "0123456789abcdef0123456789abcdef"
 BEARER = "bearer-that-only-the-receiver-may-know-0123456789"
 HEADER_VALUE = "header-value-that-is-a-secret-too"
+CHANNEL_URL = "https://alerts.example.com/in/another-path-that-is-a-token"
 URL = "https://hooks.example.com/in/path-that-is-a-token"
 # Written by nobody on purpose, unchanged by nothing that matters: what the browser's session is about.
 _NOT_COMPARED = {"django_session", "django_migrations"}
@@ -31,10 +34,12 @@ class Scene:
     tenant: Tenant
     integration: Integration
     webhook: Webhook
+    channel: AlertChannel
 
     def traces_of_secrets(self) -> list[str]:
         """Return texts, of the secrets and of their masked forms, that no page for auditors may hold."""
         stored = [ACCESS_TOKEN, APP_SECRET, BEARER, HEADER_VALUE, self.webhook.signing_secret.reveal()]
+        stored += [self.channel.secret.reveal(), CHANNEL_URL]
         masked = [mask(value) for value in stored]
         ends = [value[-4:] for value in (ACCESS_TOKEN, BEARER)]
         return [*stored, *masked, *(f"***{end}" for end in ends), "path-that-is-a-token"]
@@ -57,7 +62,8 @@ def make_scene() -> Scene:
         auth_token=BEARER,
         headers={"X-Key": HEADER_VALUE},
     )
-    return Scene(tenant, integration, webhook)
+    channel = create_channel(actor=ACTOR, tenant=tenant, kind="webhook", name="Pager", url=CHANNEL_URL)
+    return Scene(tenant, integration, webhook, channel)
 
 
 def staff(role: str, name: str = "sam") -> User:

@@ -15,6 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from analytics.alerts.models import Alert, AlertChannel, AlertRule
+from analytics.alerts.services.channels import create_channel
+from analytics.alerts.services.rules import create_rule
 from analytics.models import TenantRetention, WebhookCall
 from analytics.tenant_retention import set_retention
 from integrations.activity.actor import Actor
@@ -24,6 +27,7 @@ from integrations.services.api_keys import create_api_key
 from integrations.services.integrations import create_integration
 from integrations.services.memberships import add_member
 from integrations.services.tenants import create_tenant
+from tests.analytics.alerts.alert_steps import make_alert
 from tests.analytics.calls import call, record
 from tests.webhooks.delivery_steps import failed
 from webhooks.models import Delivery, Receiver, Recovery, RedactionRule, Webhook
@@ -75,6 +79,15 @@ def _api_key(number: int) -> APIKey:
     return create_api_key(actor=ACTOR, tenant=_tenant(number), access=None, name=f"Key {number}", scopes=["*"]).key
 
 
+def _alert_rule(number: int) -> AlertRule:
+    return create_rule(actor=ACTOR, tenant=_tenant(number), kind="failure_rate")
+
+
+def _alert_channel(number: int) -> AlertChannel:
+    mails = {"name": f"Channel {number}", "recipients": ["ops@example.com"]}
+    return create_channel(actor=ACTOR, tenant=_tenant(number), kind="email", **mails)
+
+
 # One row of each model that the admin lists.
 ROWS: dict[type[Model], Callable[[int], Any]] = {
     Tenant: _tenant,
@@ -93,6 +106,9 @@ ROWS: dict[type[Model], Callable[[int], Any]] = {
     RedactionRule: lambda number: create_redaction_rule(
         actor=ACTOR, tenant=_tenant(number), event_type=f"order.kind_{number}", paths=["$.card"]
     ),
+    Alert: lambda number: make_alert(_tenant(number)),
+    AlertRule: _alert_rule,
+    AlertChannel: _alert_channel,
     Receiver: lambda number: create_receiver(
         actor=ACTOR, tenant=_tenant(number), provider="github", name=f"receiver_{number}"
     ),

@@ -10,6 +10,7 @@ import pytest
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, reverse
 
+from analytics.alerts.models import AlertChannel
 from integrations.models import Integration, User
 from tests.config.platform_scene import Scene, client_of, difference, everything_stored, make_scene, staff
 from tests.config.test_admin_lists import ROWS
@@ -53,7 +54,11 @@ def address_of(route: str, scene: Scene) -> str:
     filled = route
     if "<" in route:
         model = MODELS.get("/".join(route.split("/")[:2]))
-        known: dict[Any, Any] = {Integration: scene.integration, Webhook: scene.webhook}
+        known: dict[Any, Any] = {
+            Integration: scene.integration,
+            Webhook: scene.webhook,
+            AlertChannel: scene.channel,
+        }
         row = known.get(model) or (ROWS[model](7) if model is not None else scene.tenant)
         filled = re.sub(r"<[^>]+>", str(row.pk), route)
     return f"/admin/{filled}"

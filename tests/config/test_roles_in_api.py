@@ -22,6 +22,7 @@ OBJECTS: dict[str, Callable[[Scene], str]] = {
     "slot": lambda scene: scene.integration.slot,
     "integration": lambda scene: str(scene.integration.pk),
     "webhook": lambda scene: str(scene.webhook.pk),
+    "channel": lambda scene: str(scene.channel.pk),
 }
 WITHOUT_SECRETS = {
     *(
@@ -36,6 +37,7 @@ WITHOUT_SECRETS = {
         "message",
         "receiver",
         "redaction_rule",
+        "rule",
     ),
 }
 

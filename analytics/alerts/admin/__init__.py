@@ -1,0 +1,3 @@
+from analytics.alerts.admin import alerts, channels, rules
+
+__all__ = ["alerts", "channels", "rules"]
