@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from analytics.models import HourlyRollup, WebhookCall
+from analytics.models import ALL_TARGETS, HourlyRollup, WebhookCall
 from analytics.ports import webhook_directory
 from integrations.ids import uuid7_floor, uuid7_time
 
@@ -27,6 +27,8 @@ def find_webhook(*, tenant_id: UUID, reference: str) -> UUID | None:
     try:
         webhook_id = UUID(reference)
     except ValueError:
+        return None
+    if webhook_id == ALL_TARGETS:
         return None
     # Rollups outlive the webhook and its calls.
     called = HourlyRollup.objects.filter(tenant_id=tenant_id, target_id=webhook_id).exists()

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Sum
 
 from analytics.histogram import BUCKETS, percentile
-from analytics.models import HourlyRollup
+from analytics.models import ALL_TARGETS, HourlyRollup
 from analytics.period import Period
 from integrations.isolation.scope import tenant_scope
 
@@ -46,9 +46,10 @@ def summary(
     InvalidInputError naming `from` or `to`. Opens the tenant's scope.
     """
     period = Period.requested(start=start, end=end).in_whole_hours()
-    rollups = HourlyRollup.objects.filter(tenant_id=tenant_id, hour__gte=period.start, hour__lt=period.end)
-    if webhook_id is not None:
-        rollups = rollups.filter(target_id=webhook_id)
+    target_id = ALL_TARGETS if webhook_id is None else webhook_id
+    rollups = HourlyRollup.objects.filter(
+        tenant_id=tenant_id, target_id=target_id, hour__gte=period.start, hour__lt=period.end
+    )
     buckets = {f"bucket_{i}": Sum(f"histogram__{i}", default=0) for i in range(BUCKETS)}
     with tenant_scope(tenant_id):
         sums = rollups.aggregate(

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from django.db import connection, models, transaction
 
-from analytics.models import HourlyRollup, WebhookCall
+from analytics.models import HourlyRollup, MinuteRollup, PurgeHorizon, TenantRetention, WebhookCall
 from analytics.retention import delete_in_batches
+
+_TABLES: Final[tuple[type[models.Model], ...]] = (
+    WebhookCall,
+    HourlyRollup,
+    MinuteRollup,
+    TenantRetention,
+    PurgeHorizon,
+)
 
 
 class AnalyticsData:
@@ -23,7 +32,7 @@ class AnalyticsData:
 
     def count(self, tenant_id: UUID | None) -> dict[str, int]:
         """Return the rows of a tenant, or of all, by table."""
-        return {model._meta.db_table: _rows(model, tenant_id).count() for model in (WebhookCall, HourlyRollup)}
+        return {model._meta.db_table: _rows(model, tenant_id).count() for model in _TABLES}
 
     def delete(self, tenant_id: UUID | None) -> dict[str, int]:
         """Delete the rows of a tenant, in batches that are committed one by one, or all rows at once.
@@ -32,12 +41,15 @@ class AnalyticsData:
         """
         if tenant_id is None:
             return self._truncate()
-        calls = sum(delete_in_batches(WebhookCall.objects.filter(tenant_id=tenant_id)))
-        rollups = HourlyRollup.objects.filter(tenant_id=tenant_id)
-        hours = 0
-        for target_id in list(rollups.order_by().values_list("target_id", flat=True).distinct()):
-            hours += rollups.filter(target_id=target_id).delete()[0]
-        return {WebhookCall._meta.db_table: calls, HourlyRollup._meta.db_table: hours}
+        deleted = {WebhookCall._meta.db_table: sum(delete_in_batches(WebhookCall.objects.filter(tenant_id=tenant_id)))}
+        for model in (HourlyRollup, MinuteRollup):
+            rollups = model._default_manager.filter(tenant_id=tenant_id)
+            targets = list(rollups.order_by().values_list("target_id", flat=True).distinct())
+            rows = sum(rollups.filter(target_id=target_id).delete()[0] for target_id in targets)
+            deleted[model._meta.db_table] = rows
+        for table in (TenantRetention, PurgeHorizon):
+            deleted[table._meta.db_table] = _rows(table, tenant_id).delete()[0]
+        return deleted
 
     def _truncate(self) -> dict[str, int]:
         with transaction.atomic(), connection.cursor() as cursor:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from datetime import datetime, timedelta, timezone
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from psycopg.errors import DataError, UniqueViolation
 
 from analytics.histogram import histogram_of
-from analytics.models import HourlyRollup, WebhookCall
+from analytics.models import ALL_TARGETS, ALL_TARGETS_KIND, HourlyRollup, MinuteRollup, Rollup, WebhookCall
+from analytics.outcomes import OutcomeClass
 from analytics.recording import CallRecord, ErrorKind, recorded_ids, without_content
 from integrations.ids import uuid7
 from tests.analytics.calls import NOW, call, record
@@ -79,7 +81,7 @@ def test_rollup_counts_final_attempts_as_calls_and_every_attempt_in_its_times(db
         ]
     )
     assert stored_numbers(webhook) == (3, 2, 1, 4, 30_540)
-    assert HourlyRollup.objects.get().histogram == histogram_of([500, 40, 30_000, 0])
+    assert HourlyRollup.objects.get(target_id=webhook).histogram == histogram_of([500, 40, 30_000, 0])
 
 
 def test_rollup_adds_up_when_another_batch_follows(db: None) -> None:
@@ -97,13 +99,48 @@ def test_rollup_takes_the_hour_in_utc_when_the_time_has_another_zone(db: None, z
     zone = timezone(timedelta(hours=zone_hours))
     for moment in (HOUR, HOUR + timedelta(minutes=59, seconds=59, microseconds=999_999), HOUR + timedelta(hours=1)):
         record([call(tenant_id=TENANT, timestamp=moment.astimezone(zone))])
-    hours = HourlyRollup.objects.order_by("hour").values_list("hour", flat=True)
-    assert list(hours) == [HOUR, HOUR, HOUR + timedelta(hours=1)]
+    last = HOUR + timedelta(hours=1)
+    hours = HourlyRollup.objects.exclude(target_id=ALL_TARGETS).order_by("hour").values_list("hour", flat=True)
+    assert list(hours) == [HOUR, HOUR, last]
+    minutes = MinuteRollup.objects.exclude(target_id=ALL_TARGETS).order_by("minute").values_list("minute", flat=True)
+    assert list(minutes) == [HOUR, HOUR + timedelta(minutes=59), last]
+    assert list(HourlyRollup.objects.filter(target_id=ALL_TARGETS).order_by("hour").values_list("hour", "calls")) == [
+        (HOUR, 2),
+        (last, 1),
+    ]
+
+
+def test_outcome_classes_count_every_attempt(db: None) -> None:
+    webhook = uuid7()
+    made = [(200, ""), (302, "status"), (404, "status"), (429, "status"), (500, "status"), (None, "timeout")]
+    made += [(None, kind) for kind in ("dns", "connect", "tls", "protocol", "interrupted", "refused", "configuration")]
+    record(
+        [
+            call(tenant_id=TENANT, target_id=webhook, status_code=status, error_kind=kind, success=not kind)
+            for status, kind in made
+        ]
+    )
+    for model in (HourlyRollup, MinuteRollup):
+        for target in (webhook, ALL_TARGETS):
+            stored = model._default_manager.values(*OutcomeClass.values, "attempts").get(target_id=target)
+            assert stored == {
+                **{"answered_2xx": 1, "answered_3xx": 1, "answered_4xx": 2, "answered_5xx": 1, "timeouts": 1},
+                **{"connection_failures": 5, "guard_refusals": 1, "not_sent": 1, "attempts": 13},
+            }
+
+
+def test_rows_of_a_whole_tenant_add_up_its_webhooks_and_no_others(db: None) -> None:
+    record([call(tenant_id=TENANT, response_time_ms=time) for time in (10, 20, 400)])
+    record([call(tenant_id=uuid7())])
+    for model in (HourlyRollup, MinuteRollup):
+        whole = model._default_manager.get(tenant_id=TENANT, target_id=ALL_TARGETS)
+        assert (whole.target_kind, whole.calls, whole.response_time_ms_sum) == (ALL_TARGETS_KIND, 3, 430)
+        assert whole.histogram == histogram_of([10, 20, 400])
 
 
 def test_nothing_is_written_when_there_are_no_calls(db: None) -> None:
     record([])
-    assert (WebhookCall.objects.count(), HourlyRollup.objects.count()) == (0, 0)
+    assert [model._default_manager.count() for model in (WebhookCall, HourlyRollup, MinuteRollup)] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("body", ["a\x00b", "x" * 10])
@@ -125,6 +162,21 @@ def test_recorded_ids_tell_a_batch_that_was_committed(db: None) -> None:
     with pytest.raises(UniqueViolation), transaction.atomic():
         record([committed])
     assert stored_numbers(committed.target_id)[3] == 1
+
+
+def test_minutes_stay_apart_when_their_hour_is_the_same(db: None) -> None:
+    one, other = uuid7(), uuid7()
+    later = NOW + timedelta(minutes=1)
+    record(
+        [
+            call(tenant_id=TENANT, target_id=one, response_time_ms=10),
+            call(tenant_id=TENANT, target_id=other, response_time_ms=20, timestamp=later),
+        ]
+    )
+    minutes = MinuteRollup.objects.order_by("target_id", "minute").values_list("target_id", "minute", "calls")
+    assert list(minutes) == [(ALL_TARGETS, NOW, 1), (ALL_TARGETS, later, 1), (one, NOW, 1), (other, later, 1)]
+    hours = HourlyRollup.objects.order_by("target_id").values_list("target_id", "hour", "response_time_ms_sum")
+    assert list(hours) == [(ALL_TARGETS, HOUR, 30), (one, HOUR, 10), (other, HOUR, 20)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -176,12 +228,19 @@ def test_rollups_equal_what_the_rows_add_up_to(
     for first in range(batches):
         record(calls[first::batches])
 
+    assert_adds_up(HourlyRollup, calls, webhooks, lambda made: made.timestamp.replace(minute=0))
+    assert_adds_up(MinuteRollup, calls, webhooks, lambda made: made.timestamp)
+
+
+def assert_adds_up(
+    model: type[Rollup], calls: list[CallRecord], webhooks: list[UUID], span_of: Callable[[CallRecord], datetime]
+) -> None:
     expected: dict[tuple[UUID, datetime], list[CallRecord]] = {}
     for made in calls:
-        expected.setdefault((made.target_id, made.timestamp.replace(minute=0)), []).append(made)
-    rollups = HourlyRollup.objects.filter(target_id__in=webhooks)
+        expected.setdefault((made.target_id, span_of(made)), []).append(made)
+    rollups = model._default_manager.filter(target_id__in=webhooks)
     assert {
-        (rollup.target_id, rollup.hour): (
+        (rollup.target_id, getattr(rollup, model.span_column)): (
             rollup.calls,
             rollup.succeeded,
             rollup.failed,

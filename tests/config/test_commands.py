@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 import manage
-from analytics.models import HourlyRollup, WebhookCall
+from analytics.models import HourlyRollup, MinuteRollup, WebhookCall
 from integrations.activity.actor import Actor
 from integrations.api_keys.checking import check_key
 from integrations.models import ActivityLog, Integration, Membership, Role, Tenant, User
@@ -22,7 +22,7 @@ from webhooks.models import Delivery, Due, Engine, Event, Webhook
 from webhooks.services.calls import call_webhook_by_name
 
 pytestmark = pytest.mark.django_db(transaction=True)
-EMPTIED = [Tenant, Membership, Integration, Webhook, Event, Delivery, Due, WebhookCall, HourlyRollup]
+EMPTIED = [Tenant, Membership, Integration, Webhook, Event, Delivery, Due, WebhookCall, HourlyRollup, MinuteRollup]
 
 
 def run(name: str, *arguments: str) -> str:

@@ -61,7 +61,7 @@ def test_a_call_is_delivered_signed_and_recorded(engine: RunningEngine, webhook:
     assert delivery.finished_at is not None
     stats = WebhookStats.objects.get()
     assert (stats.total_calls, stats.successful_calls, stats.failed_calls, stats.attempts) == (1, 1, 0, 1)
-    assert HourlyRollup.objects.get().calls == 1
+    assert HourlyRollup.objects.get(target_id=call.target_id).calls == 1
 
 
 def test_credentials_are_sent_and_never_stored(
