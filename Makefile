@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-faults fuzz lint format types imports check lock bench bench-quick bench-api bench-encryption screenshots clean
+.PHONY: help install run test test-faults fuzz lint format types imports check lock bench bench-quick bench-api bench-analytics bench-encryption screenshots clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -58,6 +58,9 @@ bench-quick: $(STAMP)  ## The same with small data and short runs (about three m
 
 bench-api: $(STAMP)  ## The API that tenants' backends use, with and without row-level security (QUICK=1: about one minute)
 	$(BIN)/python -m tests.benchmarks.bench_api $(if $(QUICK),--quick,--write docs/benchmarks.md)
+
+bench-analytics: $(STAMP)  ## A month's calls, 0.1 to 10 million, side by side (about twenty minutes; QUICK=1: one)
+	$(BIN)/python -m tests.benchmarks.bench_analytics $(if $(QUICK),--quick,--write docs/benchmarks.md)
 
 bench-encryption: $(STAMP)  ## Time per encrypted value, per config of five fields, and masking
 	$(BIN)/python -m tests.benchmarks.bench_encryption

@@ -56,6 +56,8 @@ class Archive:
         new file has a number in its name.
         """
         wanted = _contents_of_table(partition.name)
+        if self._stored.get(partition.name) == wanted:
+            return  # by this object, which waited for a lock since then
         try:
             for number in range(1, 1_000):
                 path = self._folder / f"{partition.name}{'' if number == 1 else f'-{number}'}{_SUFFIX}"

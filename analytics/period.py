@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Final, Self
 
 from django.utils import timezone
 
 from integrations.errors import InvalidInputError
 
+MINUTE: Final = timedelta(minutes=1)
+HOUR: Final = timedelta(hours=1)
 DEFAULT_SPAN: Final = timedelta(days=30)
 LONGEST_SPAN: Final = timedelta(days=400)
+# The spans that have a name, each ending now.
+RANGES: Final[Mapping[str, timedelta]] = MappingProxyType(
+    {"1h": HOUR, "24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+)
+_MIDNIGHT: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +46,29 @@ class Period:
             raise InvalidInputError({"from": [f"A period has at most {LONGEST_SPAN.days} days: begin later."]})
         return cls(first, end_or_now)
 
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """Return the span of `RANGES` with this name, ending now. Raises InvalidInputError, naming `range`."""
+        if name not in RANGES:
+            raise InvalidInputError({"range": [f"There is no such range: give one of {', '.join(RANGES)}."]})
+        now = timezone.now()
+        return cls(now - RANGES[name], now)
+
+    @property
+    def length(self) -> timedelta:
+        """How long it is."""
+        return self.end - self.start
+
+    def in_whole(self, unit: timedelta) -> Self:
+        """Return the units (of a day or a part of one, in UTC) that the period touches, since sums are kept by those."""
+        end = beginning_of(self.end, unit)
+        return type(self)(beginning_of(self.start, unit), end if end == self.end else end + unit)
+
     def in_whole_hours(self) -> Self:
-        """Return the hours that the period touches, since sums are kept by the hour."""
-        hour = timedelta(hours=1)
-        end = _hour_of(self.end)
-        return type(self)(_hour_of(self.start), end if end == self.end else end + hour)
+        """Return the hours that the period touches."""
+        return self.in_whole(HOUR)
 
 
-def _hour_of(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+def beginning_of(moment: datetime, unit: timedelta) -> datetime:
+    """Return when the unit (of a day or a part of one, in UTC) began in which `moment` lies."""
+    return moment.astimezone(UTC) - (moment - _MIDNIGHT) % unit

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
+from analytics.call_filter import CLOCK_SLACK
 from analytics.histogram import BUCKETS, UPPER_BOUNDS_MS
 from analytics.minutes import KEPT_MINUTES_FOR
 from analytics.models import (
@@ -30,7 +31,6 @@ from analytics.models import (
     WebhookCall,
 )
 from analytics.outcomes import OUTCOME_CLASS_SQL, OutcomeClass
-from analytics.queries import CLOCK_SLACK
 from analytics.recording import COUNTED
 from integrations.errors import InvalidInputError
 from integrations.ids import uuid7_floor

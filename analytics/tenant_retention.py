@@ -65,10 +65,10 @@ def set_retention(*, actor: Actor, tenant: Tenant, days: int | None, payload_day
     longest_payload = min(settings.ANALYTICS_PAYLOAD_RETENTION_DAYS, days or longest)
     errors: dict[str, list[str]] = {}
     if days is not None and not SHORTEST_DAYS <= days <= longest:
-        errors["days"] = [f"Give {SHORTEST_DAYS} to {longest} days (the site's), or null for the site's."]
+        errors["days"] = [f"Give {SHORTEST_DAYS} to {longest} days, or nothing (null) for as long as the site's."]
     if payload_days is not None and not SHORTEST_PAYLOAD_DAYS <= payload_days <= longest_payload:
         errors["payload_days"] = [
-            f"Give {SHORTEST_PAYLOAD_DAYS} to {longest_payload} days, or null: payloads are not kept longer than rows."
+            f"Give {SHORTEST_PAYLOAD_DAYS} to {longest_payload} days, or nothing (null): payloads do not outlive their rows."
         ]
     if errors:
         raise InvalidInputError(errors)

@@ -1,3 +1,3 @@
-from analytics.admin import calls
+from analytics.admin import calls, retention
 
-__all__ = ["calls"]
+__all__ = ["calls", "retention"]

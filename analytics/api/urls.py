@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from analytics.api.views import WebhookCallsView, WebhookSummaryView
-from integrations.api.audience import tenant_paths
+from analytics.api.calls import TenantCallsExport, TenantCallsView, WebhookCallsExport, WebhookCallsView
+from analytics.api.figures import (
+    ErrorGroupsView,
+    PeaksView,
+    SummariesByWebhookView,
+    TimeSeriesView,
+    WebhookSummaryView,
+)
+from analytics.api.retention import RetentionView
+from integrations.api.audience import platform_path, tenant_paths
 
 urlpatterns = [
+    platform_path("retention", RetentionView),
     *tenant_paths("webhooks/analytics/summary", WebhookSummaryView),
+    *tenant_paths("webhooks/analytics/webhooks", SummariesByWebhookView),
+    *tenant_paths("webhooks/analytics/timeseries", TimeSeriesView),
+    *tenant_paths("webhooks/analytics/peaks", PeaksView),
+    *tenant_paths("webhooks/analytics/errors", ErrorGroupsView),
+    *tenant_paths("webhooks/analytics/calls", TenantCallsView),
+    *tenant_paths("webhooks/analytics/calls/export", TenantCallsExport),
     *tenant_paths("webhooks/<str:webhook>/analytics", WebhookCallsView),
+    *tenant_paths("webhooks/<str:webhook>/analytics/export", WebhookCallsExport),
 ]

@@ -62,6 +62,10 @@ class WebhookCall(models.Model):
             models.Index(fields=["tenant_id", "id"], name="call_tenant"),
             models.Index(fields=["target_id", "id"], name="call_target"),
             models.Index(fields=["delivery_id"], name="call_delivery"),
+            # Failures are few and looked for often: without these a search for them reads every success in between.
+            models.Index(fields=["tenant_id", "id"], name="call_tenant_failed", condition=models.Q(success=False)),
+            models.Index(fields=["target_id", "id"], name="call_target_failed", condition=models.Q(success=False)),
+            models.Index(fields=["id"], name="call_failed", condition=models.Q(success=False)),
         ]
 
     def __str__(self) -> str:

@@ -38,7 +38,8 @@ class TenantRetention(models.Model):
         verbose_name_plural = "retention of tenants"
 
     def __str__(self) -> str:
-        return f"retention of {self.tenant_id}"
+        # The name, where a list has looked it up.
+        return f"retention of {getattr(self, 'tenant_name_', None) or self.tenant_id}"
 
 
 class PurgeHorizon(models.Model):

@@ -18,4 +18,5 @@ class UncountedPaginator(Paginator):
     @cached_property
     def count(self) -> int:
         rows = cast("QuerySet[Model]", self.object_list)
-        return rows.order_by().values("pk")[:REACHABLE_ROWS].count()
+        # Along the key, like the page: else PostgreSQL would read partitions from their beginning to the end.
+        return rows.order_by("-pk").values("pk")[:REACHABLE_ROWS].count()

@@ -31,7 +31,13 @@ if TYPE_CHECKING:
     from integrations.models import Tenant
 
 _ACCEPTED = ("webhooks_event", "webhooks_payload", "webhooks_delivery", "webhooks_due")
-_EMPTIED = (*_ACCEPTED, "analytics_webhookcall", "analytics_hourlyrollup", "analytics_minuterollup")
+_EMPTIED = (
+    *_ACCEPTED,
+    "analytics_webhookcall",
+    "analytics_hourlyrollup",
+    "analytics_minuterollup",
+    "analytics_purgehorizon",
+)
 ENGINE_START_SECONDS = 60
 # Limits are counted as ever, but high enough for a load.
 _SETTINGS = {"LOG_LEVEL": "WARNING", "WEB_CONCURRENCY": "1", "TENANT_REQUESTS_PER_HOUR": "1000000000"}

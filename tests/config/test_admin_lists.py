@@ -15,7 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from analytics.models import WebhookCall
+from analytics.models import TenantRetention, WebhookCall
+from analytics.tenant_retention import set_retention
 from integrations.activity.actor import Actor
 from integrations.activity.recording import record_activity
 from integrations.models import ActivityLog, APIKey, Integration, Membership, Role, Tenant, User
@@ -58,6 +59,12 @@ def _call(number: int) -> WebhookCall:
     return WebhookCall.objects.get(id=recorded.id)
 
 
+def _retention(number: int) -> TenantRetention:
+    tenant = _tenant(number)
+    set_retention(actor=ACTOR, tenant=tenant, days=30, payload_days=None)
+    return TenantRetention.objects.get(tenant_id=tenant.id)
+
+
 def _recovery(number: int) -> Recovery:
     webhook = _webhook(number)
     since = timezone.now() - timedelta(hours=1)
@@ -78,6 +85,7 @@ ROWS: dict[type[Model], Callable[[int], Any]] = {
     ActivityLog: lambda number: record_activity(
         actor=ACTOR, verb="test.done", tenant_id=_tenant(number).id, object_kind="test", object_name=str(number)
     ),
+    TenantRetention: _retention,
     Webhook: _webhook,
     WebhookCall: _call,
     Delivery: lambda number: failed(_webhook(number)),

@@ -158,6 +158,24 @@ def test_malformed_pepper_is_a_problem_that_does_not_show_it() -> None:
     assert settings_in(PRODUCTION | previous)["CONFIGURATION_PROBLEMS"] == said
 
 
+@pytest.mark.parametrize(
+    ("days", "payload_days", "problems"),
+    [
+        ("", "", []),
+        ("30", "", []),
+        ("8", "3", []),
+        ("7", "3", ["ANALYTICS_RETENTION_DAYS must be between 8 (what is held lives for a week) and 3650."]),
+        ("30", "31", ["ANALYTICS_PAYLOAD_RETENTION_DAYS must be between 3 and ANALYTICS_RETENTION_DAYS."]),
+        ("30", "2", ["ANALYTICS_PAYLOAD_RETENTION_DAYS must be between 3 and ANALYTICS_RETENTION_DAYS."]),
+    ],
+)
+def test_retention_that_is_too_short_or_contradicts_itself_is_a_problem(
+    days: str, payload_days: str, problems: list[str]
+) -> None:
+    given = {"ANALYTICS_RETENTION_DAYS": days, "ANALYTICS_PAYLOAD_RETENTION_DAYS": payload_days}
+    assert settings_in(PRODUCTION | given)["CONFIGURATION_PROBLEMS"] == problems
+
+
 def test_mounted_secrets_are_read_by_the_settings(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY + "\n")
     environment = {name: value for name, value in PRODUCTION.items() if name != "ENCRYPTION_KEY"}
