@@ -354,6 +354,16 @@ if TENANT_DELIVERIES_PER_MINUTE is not None and TENANT_DELIVERIES_PER_MINUTE < 0
     env.problems.append("TENANT_DELIVERIES_PER_MINUTE must be a whole number above 0, or empty for no limit.")
 ENGINE_SHUTDOWN_GRACE_SECONDS = env.integer("ENGINE_SHUTDOWN_GRACE", 20)
 
+# --- Watching -------------------------------------------------------------------------------------------------
+
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+if METRICS_TOKEN and len(METRICS_TOKEN) < 16:
+    env.problems.append("METRICS_TOKEN must have at least 16 characters: whoever guesses it reads the site's figures.")
+# `/readyz` fails when a delivery that could be sent waits for longer; 0: it does not look.
+READY_MAX_DELIVERY_LAG_SECONDS = env.integer("READY_MAX_DELIVERY_LAG", 300)
+if READY_MAX_DELIVERY_LAG_SECONDS < 0:
+    env.problems.append("READY_MAX_DELIVERY_LAG must be a number of seconds, or 0 for no limit.")
+
 # --- Retention ------------------------------------------------------------------------------------------------
 
 ANALYTICS_RETENTION_DAYS = env.integer("ANALYTICS_RETENTION_DAYS", 90)
@@ -395,6 +405,7 @@ for _secret in (
     API_KEY_PEPPER,
     *API_KEY_PEPPER_PREVIOUS,
     EMAIL_HOST_PASSWORD,
+    METRICS_TOKEN,
     str(DATABASES["default"].get("PASSWORD", "")),
     urlsplit(REDIS_URL).password or "",
 ):
