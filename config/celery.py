@@ -8,13 +8,17 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 from celery import Celery
 from celery.signals import (
+    after_task_publish,
     beat_init,
     celeryd_init,
     setup_logging,
+    task_postrun,
+    task_prerun,
     worker_init,
     worker_process_init,
     worker_process_shutdown,
@@ -22,9 +26,12 @@ from celery.signals import (
 )
 
 if TYPE_CHECKING:
+    from celery import Task
     from celery.beat import Service
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+_BEGAN_AT: Final = "signalbox_began_at"
 
 app = Celery("signalbox")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -53,6 +60,30 @@ def _stop_beat_between_two_hints(sender: Service, **_: Any) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sender.stop())
 
 
+@beat_init.connect(weak=False)
+def _count_what_beat_sends(**_: Any) -> None:
+    """What this process has sent shows that beat lives and reaches the broker; that a task then ran, that workers do."""
+    from config.metrics.flushing import start_flushing
+    from integrations.process_metrics import SENT_BY_BEAT, metrics
+
+    after_task_publish.connect(lambda sender, **_: metrics.add((SENT_BY_BEAT, str(sender))), weak=False)
+    start_flushing("beat")
+
+
+@task_prerun.connect(weak=False)
+def _start_clock(task: Task, **_: Any) -> None:
+    setattr(task.request, _BEGAN_AT, time.perf_counter())
+
+
+@task_postrun.connect(weak=False)
+def _count_task(task: Task, state: str | None, **_: Any) -> None:
+    from integrations.process_metrics import TASK, metrics
+
+    began_at = getattr(task.request, _BEGAN_AT, None)
+    seconds = time.perf_counter() - began_at if began_at is not None else 0.0
+    metrics.add((TASK, task.name, (state or "unknown").lower()), seconds)
+
+
 @worker_init.connect(weak=False)
 def _prepare_engine(**_: Any) -> None:
     """In the worker's main process, before it forks: what the engine's main and child processes share is made here."""
@@ -63,9 +94,11 @@ def _prepare_engine(**_: Any) -> None:
 
 @worker_process_init.connect(weak=False)
 def _start_heartbeat(**_: Any) -> None:
+    from config.metrics.flushing import start_flushing
     from integrations.encryption.heartbeat import start_heartbeat
 
     start_heartbeat("worker")
+    start_flushing("worker")
 
 
 @worker_process_init.connect(weak=False)
@@ -87,8 +120,10 @@ def _announce_engine_stop(**_: Any) -> None:
 @worker_process_shutdown.connect(weak=False)
 def _stop_engine(**_: Any) -> None:
     """In each child: wait for the engine's grace, then release what it still holds."""
+    from config.metrics.flushing import stop_flushing
     from integrations.encryption.heartbeat import stop_heartbeat
     from webhooks.engine.hosting import stop_in_child
 
     stop_in_child()
+    stop_flushing()
     stop_heartbeat()  # a prefork child leaves without `atexit`; its row would hold up a key rotation for a minute

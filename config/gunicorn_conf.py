@@ -55,11 +55,13 @@ def on_starting(server: Arbiter) -> None:
 
 def post_worker_init(worker: Worker) -> None:
     """In each worker, once the application is loaded."""
+    from config.metrics.flushing import start_flushing as start_flushing_metrics
     from integrations.api_keys.flushing import start_flushing
     from integrations.encryption.heartbeat import start_heartbeat
 
     start_heartbeat("web")
     start_flushing()
+    start_flushing_metrics("web")
     _collect_garbage_rarely()
 
 

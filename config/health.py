@@ -1,12 +1,14 @@
 """Probes: `/healthz` says that this process answers, `/readyz` that it can work.
 
-Both are open to everybody, so they name what fails and nothing more; the reason is in the log.
+Both are open to everybody, so they name what fails and nothing more (but how long deliveries wait); the reason is in
+the log. No answer of `/readyz` takes longer than two seconds, whatever hangs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import redis
 import structlog
@@ -17,11 +19,16 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from config.bounded_checks import NO_ANSWER, BoundedGroups
+from config.encryption_canary import canary_problems
+from config.metrics.page import metrics
 from config.redis_address import redis_py_url
 from integrations.encryption.startup import encryption_problems
+from webhooks.queue_state import delivery_lag
 
 logger = structlog.get_logger(__name__)
 
+READY_SECONDS = 2.0
 _BROKER_SECONDS = 1.0
 
 
@@ -40,22 +47,24 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """Answer 200 when every check passes, else 503 with those that fail: a balancer sends no requests then."""
-    checks = {name: _passes(name, check) for name, check in CHECKS.items()}
-    ready = all(checks.values())
-    body = {
+    reasons = _groups.run(_by_server(), seconds=READY_SECONDS)
+    for name, reason in reasons.items():
+        if reason is not None:
+            logger.warning("not_ready", check=name, reason=reason)
+    ready = not any(reasons.values())
+    body: dict[str, Any] = {
         "status": "ok" if ready else "failing",
-        "checks": {name: "ok" if passed else "failing" for name, passed in checks.items()},
+        "checks": {name: "failing" if reasons[name] else "ok" for name in CHECKS},
     }
+    if reasons["deliveries"] not in {None, NO_ANSWER} and _lag_seen is not None:
+        body["delivery_lag_seconds"] = _lag_seen
     return JsonResponse(body, status=200 if ready else 503)
 
 
-def _passes(name: str, check: Callable[[], None]) -> bool:
-    try:
-        check()
-    except (NotReadyError, Error, redis.RedisError) as error:
-        logger.warning("not_ready", check=name, reason=f"{type(error).__name__}: {error}")
-        return False
-    return True
+def _by_server() -> list[dict[str, Callable[[], None]]]:
+    """Those that ask PostgreSQL share a connection; one that hangs leaves the others without an answer, too."""
+    broker = {"broker": CHECKS["broker"]}
+    return [{name: check for name, check in CHECKS.items() if name not in broker}, broker]
 
 
 def _database() -> None:
@@ -87,8 +96,17 @@ def _broker() -> None:
 
 
 def _encryption() -> None:
-    if problems := encryption_problems():
+    if problems := encryption_problems() or canary_problems():
         raise NotReadyError(" ".join(problems))
+
+
+def _deliveries() -> None:
+    global _lag_seen
+    if not settings.READY_MAX_DELIVERY_LAG_SECONDS:
+        return
+    lag = _lag_seen = round(delivery_lag().ready, 1)
+    if lag > settings.READY_MAX_DELIVERY_LAG_SECONDS:
+        raise NotReadyError(f"A delivery that could be sent has waited for {lag} s: are there workers?")
 
 
 CHECKS: dict[str, Callable[[], None]] = {
@@ -96,8 +114,11 @@ CHECKS: dict[str, Callable[[], None]] = {
     "migrations": _migrations,
     "broker": _broker,
     "encryption": _encryption,
+    "deliveries": _deliveries,
 }
-PROBES = {"/healthz": healthz, "/readyz": readyz}
+PROBES = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
+_groups = BoundedGroups(NotReadyError, Error, redis.RedisError)
+_lag_seen: float | None = None
 
 
 class ProbeMiddleware:

@@ -16,7 +16,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
+from config.metrics.requests import PROBE_PATHS, count_request
 from integrations.ids import uuid7
+from integrations.process_metrics import waited
 
 logger = structlog.get_logger("signalbox.access")
 
@@ -29,7 +31,6 @@ _FORWARDED_BY_PROXIES = (
     "HTTP_X_FORWARDED_PROTO",
     "HTTP_X_REQUEST_ID",
 )
-_PROBES = ("/healthz", "/readyz", "/metrics")
 
 Address = IPv4Address | IPv6Address
 
@@ -42,6 +43,7 @@ class RequestContextMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
+        waited.seconds = 0.0
         peer = parse_address(request.META.get("REMOTE_ADDR", ""))
         if peer is None or not _is_trusted(peer, settings.TRUSTED_PROXIES):
             for name in _FORWARDED_BY_PROXIES:
@@ -55,7 +57,9 @@ class RequestContextMiddleware:
         ):
             response = self.get_response(request)
             response.headers["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
-            _log(request, response, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            count_request(request, response.status_code, seconds)
+            _log(request, response, seconds)
         return response
 
 
@@ -103,7 +107,7 @@ def _request_id(request: HttpRequest) -> str:
 
 
 def _log(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
-    is_noise = request.path in _PROBES or request.path.startswith(settings.STATIC_URL)
+    is_noise = request.path in PROBE_PATHS or request.path.startswith(settings.STATIC_URL)
     log = logger.debug if is_noise else logger.info
     log(
         "request",

@@ -382,6 +382,16 @@ if ALERT_RETENTION_DAYS < 1:
     env.problems.append("ALERT_RETENTION_DAYS must be a whole number above 0.")
 ENGINE_SHUTDOWN_GRACE_SECONDS = env.integer("ENGINE_SHUTDOWN_GRACE", 20)
 
+# --- Watching -------------------------------------------------------------------------------------------------
+
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+if METRICS_TOKEN and len(METRICS_TOKEN) < 16:
+    env.problems.append("METRICS_TOKEN must have at least 16 characters: whoever guesses it reads the site's figures.")
+# `/readyz` fails when a delivery that could be sent waits for longer; 0: it does not look.
+READY_MAX_DELIVERY_LAG_SECONDS = env.integer("READY_MAX_DELIVERY_LAG", 300)
+if READY_MAX_DELIVERY_LAG_SECONDS < 0:
+    env.problems.append("READY_MAX_DELIVERY_LAG must be a number of seconds, or 0 for no limit.")
+
 # --- Retention ------------------------------------------------------------------------------------------------
 
 ANALYTICS_RETENTION_DAYS = env.integer("ANALYTICS_RETENTION_DAYS", 90)
@@ -429,6 +439,7 @@ for _secret in (
     API_KEY_PEPPER,
     *API_KEY_PEPPER_PREVIOUS,
     EMAIL_HOST_PASSWORD,
+    METRICS_TOKEN,
     str(DATABASES["default"].get("PASSWORD", "")),
     urlsplit(REDIS_URL).password or "",
 ):

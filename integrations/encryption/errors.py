@@ -11,12 +11,17 @@ from integrations.encryption.place import Place
 class EncryptionError(Exception):
     """A secret cannot be read or written."""
 
+    outcome: ClassVar[str] = "error"
+    """The word under which it is counted."""
+
 
 class KeyNotAtHandError(EncryptionError):
     """This process lacks the master key or the data key: it is misconfigured, or older than a rotation.
 
     Says nothing about the stored value: retry elsewhere or later and raise an alarm, but mark nothing.
     """
+
+    outcome: ClassVar[str] = "key_not_at_hand"
 
 
 class UnreadableSecretError(EncryptionError):
@@ -26,6 +31,7 @@ class UnreadableSecretError(EncryptionError):
     writes the value back.
     """
 
+    outcome: ClassVar[str] = "unreadable"
     reason: ClassVar[str] = "does not open under its key: it was changed or moved here from another place"
 
     def __init__(self, place: Place, stored: str) -> None:
@@ -54,6 +60,7 @@ class UnreadableSecretError(EncryptionError):
 class DestroyedKeyError(UnreadableSecretError):
     """The data key was destroyed on purpose (its tenant was deleted): nobody will ever read the value again."""
 
+    outcome: ClassVar[str] = "key_destroyed"
     reason: ClassVar[str] = "is gone for ever: its data key was destroyed"
 
 

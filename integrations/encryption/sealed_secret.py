@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 from integrations.encryption import data_keys
 from integrations.encryption.cipher import CipherError, StoredValue, UnknownVersionError, stored_prefix
 from integrations.encryption.current_value import lock_if_current
@@ -14,6 +16,7 @@ from integrations.encryption.errors import (
 )
 from integrations.encryption.place import Place
 from integrations.encryption.secret import Secret
+from integrations.process_metrics import ENCRYPTION, metrics
 
 
 class SealedSecret(Secret):
@@ -83,11 +86,26 @@ def seal(secret: Secret, place: Place) -> SealedSecret:
         if at_home is not None and lock_if_current(place, at_home.stored):
             return at_home
         raise
-    return SealedSecret(cipher.seal(plaintext, place.associated_data()), place)
+    started = perf_counter()
+    sealed = cipher.seal(plaintext, place.associated_data())
+    metrics.add((ENCRYPTION, "seal", "ok"), perf_counter() - started)
+    return SealedSecret(sealed, place)
 
 
 def open_stored(stored: str, place: Place) -> str:
     """Return the plain text of a stored value; raises as `SealedSecret.reveal` says."""
+    started, outcome = perf_counter(), "error"
+    try:
+        plaintext, outcome = _open(stored, place), "ok"
+    except EncryptionError as error:
+        outcome = error.outcome
+        raise
+    finally:
+        metrics.add((ENCRYPTION, "open", outcome), perf_counter() - started)
+    return plaintext
+
+
+def _open(stored: str, place: Place) -> str:
     try:
         value = StoredValue.parse(stored)
         return data_keys.cipher_of(value.key_id).open(value, place.associated_data())

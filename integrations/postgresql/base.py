@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend with two round trips less in a request: the `ENGINE` of this site's database.
+"""Django's PostgreSQL backend with two round trips less in a request, and timed: the `ENGINE` of this site's database.
 
 Each tenth of a millisecond counts where one web process accepts hundreds of events a second, and with a server on
 another host a round trip costs several times as much. Everything else is Django's.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import select
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from django.db.backends.postgresql import base
 from django.db.backends.utils import debug_transaction
+
+from integrations.postgresql.timed_cursor import timed
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -24,6 +26,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     begin_with: Mapping[str, str] = {}
     """Settings for the next transaction, until its end. Only `transaction_settings` sets this, right before BEGIN."""
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return Django's own parameters, with cursors that are timed."""
+        parameters: dict[str, Any] = super().get_connection_params()
+        parameters["cursor_factory"] = timed(parameters["cursor_factory"])
+        return parameters
 
     def close_if_health_check_failed(self) -> None:
         """Replace a connection that the server has ended, without asking the server about every other one.

@@ -18,6 +18,7 @@ from analytics.recording import WebhookCall
 from integrations.errors import InvalidInputError
 from integrations.ids import uuid7_floor, uuid7_time
 from integrations.isolation.scope import tenant_scope
+from integrations.process_metrics import waited
 from webhooks.models import Delivery, DeliveryState
 
 DEFAULT_WAIT_SECONDS: Final = 10.0
@@ -78,6 +79,7 @@ def wait_for(*, tenant_id: UUID, delivery_ids: Sequence[UUID], seconds: float) -
             if left <= 0 or all(result.success is not None for result in results.values()):
                 return [results[delivery_id] for delivery_id in delivery_ids]
             time.sleep(min(pause, left))
+            waited.seconds += min(pause, left)
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
 

@@ -72,7 +72,7 @@ def test_gives_a_new_partition_the_indexes_of_its_table_and_nothing_else() -> No
             "  FROM pg_index WHERE indrelid = %s::regclass",
             [partition_name(TABLE, in_days(2))],
         )
-        assert cursor.fetchone() == (2, True, True)
+        assert cursor.fetchone() == (3, True, True)
         cursor.execute(
             "SELECT count(*) FROM pg_constraint WHERE contype = 'c' AND conrelid = %s::regclass",
             [partition_name(TABLE, in_days(2))],
