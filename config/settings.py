@@ -424,7 +424,7 @@ WEBHOOK_DIRECTORY = "webhooks.directory.directory"
 ALERT_WEBHOOK_WATCH = "webhooks.watch.watch"
 ALERT_CREDENTIAL_WATCH = "integrations.credential_watch.watch"
 ALERT_SIGNING = "webhooks.message_signing.signing"
-API_LATENCY = "analytics.alerts.ports.unmeasured"
+API_LATENCY = "config.metrics.api_latency.api_latency_p95"
 
 # --- Logging --------------------------------------------------------------------------------------------------
 

@@ -64,7 +64,10 @@ class CredentialWatch(Protocol):
         """Return the enabled integrations whose last test failed or that ask for a new authorisation."""
 
     def expiring(self, tenant_id: UUID | None, *, now: datetime, before: datetime) -> list[WatchedObject]:
-        """Return the live credentials that expire before then; `since` is when they expire."""
+        """Return the live credentials that expire, or are due to be replaced, before then; `since` is when.
+
+        `reason` says what happens then, such as "API key expires".
+        """
 
     def unreadable(self, tenant_id: UUID | None) -> list[WatchedObject]:
         """Return the integrations with a secret that does not open."""

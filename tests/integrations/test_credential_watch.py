@@ -14,6 +14,7 @@ from integrations.credential_watch import watch
 from integrations.isolation.scope import tenant_scope
 from integrations.models import APIKey, Integration, Tenant
 from integrations.services.api_keys import create_api_key
+from integrations.services.integration_items import add_integration
 from integrations.services.integrations import create_integration
 
 ACTOR = Actor.system("test")
@@ -22,6 +23,12 @@ VALUES = {"base_url": "https://n8n.example.com/webhook", "api_key": "n8n_api_key
 
 def make_integration(tenant: Tenant, **fields: Any) -> Integration:
     made = create_integration(actor=ACTOR, tenant=tenant, provider="n8n", values=VALUES)
+    Integration.objects.filter(id=made.id).update(**fields)
+    return made
+
+
+def make_integration_beside(tenant: Tenant, **fields: Any) -> Integration:
+    made = add_integration(actor=ACTOR, tenant=tenant, provider="n8n", values=VALUES)
     Integration.objects.filter(id=made.id).update(**fields)
     return made
 
@@ -80,8 +87,35 @@ def test_keys_that_expire_soon(tenant: Tenant, other_tenant: Tenant) -> None:
     others = make_key(other_tenant, expires_at=now + timedelta(days=1))
     found = watch.expiring(None, now=now, before=week)
     assert [(row.id, row.since, row.reason) for row in found] == [
-        (soon.id, week - timedelta(seconds=1), "API key"),
-        (others.id, now + timedelta(days=1), "API key"),
+        (soon.id, week - timedelta(seconds=1), "API key expires"),
+        (others.id, now + timedelta(days=1), "API key expires"),
     ]
     with tenant_scope(tenant):
         assert [row.id for row in watch.expiring(tenant.id, now=now, before=week)] == [soon.id]
+
+
+def test_credentials_that_end_soon(tenant: Tenant) -> None:
+    now = timezone.now()
+    week = now + timedelta(days=7)
+    soon = make_integration(tenant, expires_at=week - timedelta(seconds=1))
+    for fields in (
+        {"expires_at": week},
+        {"expires_at": now},
+        {"enabled": False, "expires_at": now + timedelta(days=1)},
+    ):
+        make_integration_beside(tenant, **fields)
+    assert [(row.id, row.since, row.reason) for row in watch.expiring(None, now=now, before=week)] == [
+        (soon.id, week - timedelta(seconds=1), "credentials end")
+    ]
+
+
+def test_secrets_of_the_longest_age_are_due(tenant: Tenant, settings: Any) -> None:
+    now = timezone.now()
+    week = now + timedelta(days=7)
+    old = make_integration(tenant, secret_changed_at=week - timedelta(days=90, seconds=1))
+    make_integration_beside(tenant, secret_changed_at=week - timedelta(days=90))
+    assert watch.expiring(None, now=now, before=week) == []
+    settings.CREDENTIAL_MAX_AGE_DAYS = 90
+    assert [(row.id, row.since, row.reason) for row in watch.expiring(None, now=now, before=week)] == [
+        (old.id, week - timedelta(seconds=1), "secrets are due to be replaced")
+    ]

@@ -138,7 +138,8 @@ class TestAPILatency:
         assert bool(found("api_latency")) is opens
         assert measured_api.minutes == 5
 
-    def test_unmeasured_is_unknown(self) -> None:
+    def test_unmeasured_is_unknown(self, settings: Any) -> None:
+        settings.API_LATENCY = "analytics.alerts.ports.unmeasured"
         assert found("api_latency") is None
 
 
