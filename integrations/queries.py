@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from integrations.encryption.errors import UnreadableSecretError
 from integrations.encryption.secret import Secret
 from integrations.errors import NotFoundError
 from integrations.isolation.scope import tenant_scope
 from integrations.models import Integration, Tenant
+from integrations.models.integration import BROKEN
 from integrations.platform_roles import HIDDEN
 from integrations.providers.base import Capability
 from integrations.providers.registry import UnknownProviderError, all_providers, get_provider, slots
@@ -49,6 +50,36 @@ def visible_integrations(tenant_id: UUID, *, membership_id: UUID | None) -> Quer
     if membership_id is not None:
         visible |= Q(owner_id=membership_id)
     return integrations_of(tenant_id).filter(visible)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderCount:
+    """How many integrations of a provider there are, by their status (`Integration.status`)."""
+
+    provider: str
+    active: int
+    inactive: int
+    errors: int
+
+    @property
+    def total(self) -> int:
+        return self.active + self.inactive + self.errors
+
+
+def integrations_by_provider() -> list[ProviderCount]:
+    """Count the integrations of all tenants that are not deleted, the most used provider first: as the owner role."""
+    is_broken = Q(health__in=BROKEN)
+    rows = (
+        Integration.objects.filter(tenant__deleted_at=None)
+        .order_by()
+        .values("provider")
+        .annotate(
+            active=Count("id", filter=Q(enabled=True) & ~is_broken),
+            inactive=Count("id", filter=Q(enabled=False)),
+            errors=Count("id", filter=Q(enabled=True) & is_broken),
+        )
+    )
+    return sorted((ProviderCount(**row) for row in rows), key=lambda found: (-found.total, found.provider))
 
 
 @dataclass(frozen=True, slots=True)

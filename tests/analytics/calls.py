@@ -64,6 +64,9 @@ def spread(count: int, *, tenant_id: UUID, target_id: UUID, days: int = 1, **cha
 class KnownWebhook:
     id: UUID
     name: str
+    tenant_id: UUID = field(default_factory=uuid7)
+    is_active: bool = True
+    last_called_at: datetime | None = None
 
 
 @dataclass
@@ -79,6 +82,9 @@ class Directory:
 
     def names(self, tenant_id: UUID, ids: Any) -> dict[UUID, str]:
         return {known.id: known.name for known in self.webhooks if known.id in ids}
+
+    def listed(self, tenant_id: UUID | None, *, limit: int, ids: Any = None) -> list[KnownWebhook]:
+        return [known for known in self.webhooks if ids is None or known.id in ids][:limit]
 
     def payloads(self, tenant_id: UUID, event_ids: Any) -> dict[UUID, str]:
         self.asked.append(set(event_ids))
