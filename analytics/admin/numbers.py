@@ -56,5 +56,5 @@ def change(now: int, before: int) -> str:
         return "about as many as before"
     if ratio >= 200:
         times = now / before
-        return f"{times:.1f} times as many as before" if times < 10 else "many times more than before"
+        return f"{times:.1f} × the number before" if times < 10 else "many times more than before"
     return f"{abs(ratio)} % {'more' if ratio > 0 else 'fewer'} than before"

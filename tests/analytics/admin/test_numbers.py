@@ -59,7 +59,7 @@ def test_nothing_called_has_no_rate() -> None:
             (80, 100, "20 % fewer than before"),
             (0, 100, "100 % fewer than before"),
         ),
-        *((300, 100, "3.0 times as many as before"), (1_000, 100, "many times more than before")),
+        *((300, 100, "3.0 × the number before"), (1_000, 100, "many times more than before")),
     ],
 )
 def test_change_is_told_in_words(now: int, before: int, written: str) -> None:
