@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -75,22 +76,38 @@ def calls_of_delivery(*, tenant_id: UUID, delivery_id: UUID) -> QuerySet[Webhook
     ).order_by("id")
 
 
-def requests_of_runs(*, tenant_id: UUID, calls: Collection[WebhookCall]) -> Mapping[tuple[UUID, int], int]:
-    """Return how many requests were recorded for the runs of these calls, by delivery and run.
+def requests_of_runs(*, tenant_id: UUID, delivery_ids: Collection[UUID]) -> Mapping[tuple[UUID, int], int]:
+    """Return how many requests were recorded for each run of these deliveries, by delivery and run.
 
-    One query for any number of calls; partitions before the oldest of their deliveries are not opened. Call it inside
-    the tenant's scope.
+    One query for any number of them; partitions before the oldest are not opened. Call it inside the tenant's scope.
     """
-    deliveries = {call.delivery_id for call in calls}
-    if not deliveries:
+    if not delivery_ids:
         return {}
-    accepted = uuid7_time(min(deliveries))
+    accepted = uuid7_time(min(delivery_ids))
     rows = (
         WebhookCall.objects.filter(
-            tenant_id=tenant_id, delivery_id__in=deliveries, id__gte=uuid7_floor(accepted - CLOCK_SLACK)
+            tenant_id=tenant_id, delivery_id__in=delivery_ids, id__gte=uuid7_floor(accepted - CLOCK_SLACK)
         )
         .values_list("delivery_id", "run")
         .annotate(requests=Count("id"))
         .order_by()
     )
     return {(delivery_id, run): requests for delivery_id, run, requests in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedCalls:
+    """Some calls with what is known of them elsewhere."""
+
+    calls: Sequence[WebhookCall]
+    requests: Mapping[tuple[UUID, int], int]
+    """How many requests their runs have made, by delivery and run."""
+    payloads: Mapping[UUID, str]
+    """By event, as they may be shown; without those that are gone."""
+
+
+def described(*, tenant_id: UUID, calls: Sequence[WebhookCall], with_payloads: bool = True) -> DescribedCalls:
+    """Look up what a page of calls refers to: two queries for any number. Call it inside the tenant's scope."""
+    requests = requests_of_runs(tenant_id=tenant_id, delivery_ids={call.delivery_id for call in calls})
+    events = {call.event_id for call in calls} if with_payloads else set()
+    return DescribedCalls(calls, requests, webhook_directory().payloads(tenant_id, events) if events else {})

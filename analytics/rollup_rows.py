@@ -12,12 +12,12 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from analytics.minutes import KEPT_MINUTES_FOR
 from analytics.models import ALL_TARGETS, HourlyRollup, MinuteRollup
-from analytics.period import HOUR, MINUTE, Period
+from analytics.period import HOUR, MINUTE, Period, beginning_of
 from integrations.isolation.scope import tenant_scope
 from integrations.models import Tenant
 
-MINUTES_KEPT: Final = timedelta(hours=48)
 # Beyond this an hour more at the edges hardly shows, and rows of minutes would be many.
 LONGEST_BY_MINUTE: Final = timedelta(hours=6)
 
@@ -63,8 +63,13 @@ def reading(tenant_id: UUID | None) -> AbstractContextManager[None]:
     return nullcontext() if tenant_id is None else tenant_scope(tenant_id)
 
 
+def covered_by(period: Period) -> Period:
+    """Return the period that sums answer for: the whole minutes or hours that it touches."""
+    return period.in_whole(_unit_for(period))
+
+
 def _unit_for(period: Period) -> timedelta:
-    are_kept = period.start >= timezone.now() - MINUTES_KEPT
+    are_kept = beginning_of(period.start, MINUTE) >= timezone.now() - KEPT_MINUTES_FOR
     return MINUTE if are_kept and period.length <= LONGEST_BY_MINUTE else HOUR
 
 

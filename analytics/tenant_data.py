@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from django.db import connection, models, transaction
 
-from analytics.models import HourlyRollup, MinuteRollup, WebhookCall
+from analytics.models import HourlyRollup, MinuteRollup, PurgeHorizon, TenantRetention, WebhookCall
 from analytics.retention import delete_in_batches
+
+_TABLES: Final[tuple[type[models.Model], ...]] = (
+    WebhookCall,
+    HourlyRollup,
+    MinuteRollup,
+    TenantRetention,
+    PurgeHorizon,
+)
 
 
 class AnalyticsData:
@@ -23,8 +32,7 @@ class AnalyticsData:
 
     def count(self, tenant_id: UUID | None) -> dict[str, int]:
         """Return the rows of a tenant, or of all, by table."""
-        models_here = (WebhookCall, HourlyRollup, MinuteRollup)
-        return {model._meta.db_table: _rows(model, tenant_id).count() for model in models_here}
+        return {model._meta.db_table: _rows(model, tenant_id).count() for model in _TABLES}
 
     def delete(self, tenant_id: UUID | None) -> dict[str, int]:
         """Delete the rows of a tenant, in batches that are committed one by one, or all rows at once.
@@ -39,6 +47,8 @@ class AnalyticsData:
             targets = list(rollups.order_by().values_list("target_id", flat=True).distinct())
             rows = sum(rollups.filter(target_id=target_id).delete()[0] for target_id in targets)
             deleted[model._meta.db_table] = rows
+        for table in (TenantRetention, PurgeHorizon):
+            deleted[table._meta.db_table] = _rows(table, tenant_id).delete()[0]
         return deleted
 
     def _truncate(self) -> dict[str, int]:

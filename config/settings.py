@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
+from celery.schedules import crontab
 
 from config.environment import Environment
 from config.logging import logging_configuration, register_secret
@@ -316,6 +317,17 @@ CELERY_BEAT_SCHEDULE = {
     "advance-recoveries": {"task": "webhooks.advance_recoveries", "schedule": 1.0, "options": {"expires": 5}},
     "drain-deliveries": {"task": "webhooks.drain", "schedule": 1.0, "options": {"expires": 5}},
     "move-backlogs": {"task": "webhooks.move_backlogs", "schedule": 1.0, "options": {"expires": 5}},
+    "drop-removed-partitions": {
+        "task": "analytics.drop_removed_partitions",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
+    "forget-minutes": {"task": "analytics.forget_minutes", "schedule": 600.0, "options": {"expires": 600}},
+    "purge-analytics": {
+        "task": "analytics.purge",
+        "schedule": crontab(hour="3", minute="17"),
+        "options": {"expires": 3600},
+    },
     "make-partitions": {"task": "analytics.make_partitions", "schedule": 3600.0},
     "sweep-deleted-tenants": {"task": "integrations.sweep_deleted_tenants", "schedule": 60.0},
     "send-invitation-mails": {
@@ -341,6 +353,16 @@ if TENANT_DELIVERIES_PER_MINUTE is not None and TENANT_DELIVERIES_PER_MINUTE < 0
     env.problems.append("TENANT_DELIVERIES_PER_MINUTE must be a whole number above 0, or empty for no limit.")
 ENGINE_SHUTDOWN_GRACE_SECONDS = env.integer("ENGINE_SHUTDOWN_GRACE", 20)
 
+# --- Retention ------------------------------------------------------------------------------------------------
+
+ANALYTICS_RETENTION_DAYS = env.integer("ANALYTICS_RETENTION_DAYS", 90)
+ANALYTICS_PAYLOAD_RETENTION_DAYS = env.integer("ANALYTICS_PAYLOAD_RETENTION_DAYS", ANALYTICS_RETENTION_DAYS)
+if not 8 <= ANALYTICS_RETENTION_DAYS <= 3_650:
+    env.problems.append("ANALYTICS_RETENTION_DAYS must be between 8 (what is held lives for a week) and 3650.")
+if not 3 <= ANALYTICS_PAYLOAD_RETENTION_DAYS <= max(3, ANALYTICS_RETENTION_DAYS):
+    env.problems.append("ANALYTICS_PAYLOAD_RETENTION_DAYS must be between 3 and ANALYTICS_RETENTION_DAYS.")
+ANALYTICS_ARCHIVE_DIR = env.text("ANALYTICS_ARCHIVE_DIR")
+
 # --- What crosses the rooms, by dotted path -------------------------------------------------------------------
 
 TENANT_ROLE = env.text("TENANT_ROLE", default="signalbox_tenant")
@@ -352,6 +374,8 @@ TENANT_DATA_OWNERS = [
 ]
 # Tables in daily partitions on their UUIDv7 id.
 PARTITIONED_MODELS = ["webhooks.Event", "webhooks.Payload", "webhooks.Delivery", "analytics.WebhookCall"]
+# Of those, which retention empties: lists of `integrations.partitioning.retained.RetainedTable`, emptied in this order.
+RETAINED_TABLES = ["analytics.retained.TABLES", "webhooks.retained.TABLES"]
 # What the delivery engine can send, by `target_kind`.
 DELIVERY_SENDERS = {"webhook": "webhooks.engine.webhook_sender.WebhookSender"}
 # What analytics needs to know of webhooks (a Protocol in `analytics.ports`).

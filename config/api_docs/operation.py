@@ -128,5 +128,6 @@ def _content(part: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _first_example(part: Mapping[str, Any]) -> Any:
-    examples = _content(part).get("examples", {})
-    return next((example["value"] for example in examples.values()), None)
+    """Return the first example of a body, of JSON if there is any."""
+    contents = [_content(part), *part.get("content", {}).values()]
+    return next((example["value"] for content in contents for example in content.get("examples", {}).values()), None)

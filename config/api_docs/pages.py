@@ -77,9 +77,16 @@ def _parts(operation: Operation, token: str) -> Iterator[str]:
     for status, example in operation.answers:
         yield f"**{status}**{'' if example is not None else ', without a body'}\n"
         if example is not None:
-            yield _block("json", json.dumps(example, indent=2, ensure_ascii=False))
+            yield _shown(example)
     failures = ", ".join(operation.failures)
     yield f"Fails with {failures}: [errors](../index.md#errors).\n"
+
+
+def _shown(example: Any) -> str:
+    """Return an example as a block: one that is no JSON is a text."""
+    if isinstance(example, str):
+        return _block("text", example.rstrip())
+    return _block("json", json.dumps(example, indent=2, ensure_ascii=False))
 
 
 def _needed(operation: Operation) -> str:
@@ -115,10 +122,13 @@ def _fields(operation: Operation) -> str:
 
 
 def _what(described: Mapping[str, Any], schema: Mapping[str, Any], operation: Operation) -> str:
-    """Return kind and description in one cell of a table. A list of choices in the description repeats the kind's."""
-    about, choices, _ = str(described.get("description", "")).partition("* `")
+    """Return kind and description in one cell of a table, without a list of choices, which repeats the kind's."""
+    text, choices, _ = str(described.get("description", "")).partition("* `")
+    about = " ".join(text.split())
+    if choices and not about.endswith("."):
+        about = ""  # the name of the field alone
     kind = type_of(schema, operation.components)
-    return ". ".join(filter(None, [kind, "" if choices else " ".join(about.split())])).replace("|", "\\|")
+    return ". ".join(filter(None, [kind, about])).replace("|", "\\|")
 
 
 def _block(language: str, text: str) -> str:

@@ -41,10 +41,11 @@ def python(operation: Operation, *, token: str) -> str:
     called = "".join(f"    {argument},\n" for argument in arguments)
     modules = ["os", *(["uuid"] if operation.takes_key else [])]
     imports = "".join(f"import {module}\n" for module in modules)
-    answered = "print(answer.json())" if any(body is not None for _, body in operation.answers) else ""
+    body = next((body for _, body in operation.answers if body is not None), None)
+    shown = "" if body is None else f"print(answer.{'text' if isinstance(body, str) else 'json()'})"
     return (
         f"{imports}\nimport requests\n\nanswer = requests.{operation.method.lower()}(\n{called})\n"
-        f"answer.raise_for_status()\n{answered}"
+        f"answer.raise_for_status()\n{shown}"
     ).rstrip("\n")
 
 

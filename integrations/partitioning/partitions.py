@@ -1,14 +1,15 @@
-"""Daily partitions while the site runs: making them ahead, listing them, dropping what is past retention."""
+"""Daily partitions while the site runs: making them ahead, listing them, taking out what is past retention."""
 
 from __future__ import annotations
 
 import re
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from django.apps import apps
@@ -26,7 +27,12 @@ T = TypeVar("T")
 LOCK_TIMEOUT_MS = 200
 LOCK_TRIES = 25
 _PAUSE_SECONDS = 0.2
+_REMOVED = "_removed_"
 _BOUNDS = re.compile(r"FROM \('([0-9a-f-]{36})'\) TO \('([0-9a-f-]{36})'\)")
+
+
+class _ChangedError(Exception):
+    """Rows came or went after they were archived."""
 
 
 class PartitionBusyError(Exception):
@@ -42,12 +48,26 @@ class Partition:
     rows_estimate: int
 
 
+class PartitionArchive(Protocol):
+    """Keeps a partition's rows somewhere else before it is taken out."""
+
+    def store(self, partition: Partition) -> None:
+        """Keep the rows, unless they are kept already. What it raises ends the removal."""
+
+    def holds(self, partition: Partition) -> bool:
+        """Whether exactly these rows are kept; asked while nobody can write to the partition."""
+
+
 @dataclass(frozen=True, slots=True)
-class DroppedPartition:
-    """A partition that was dropped, or would have been; its rows are an estimate from PostgreSQL's statistics."""
+class RemovedPartition:
+    """A partition that was taken out, or would have been; its rows are an estimate from PostgreSQL's statistics.
+
+    `table` is what it is called until its files are given back.
+    """
 
     name: str
     rows_estimate: int
+    table: str
 
 
 def partitioned_models() -> list[type[models.Model]]:
@@ -96,23 +116,52 @@ def list_partitions(model: type[models.Model]) -> list[Partition]:
     return sorted(partitions, key=lambda partition: (partition.day or date.max, partition.name))
 
 
-def drop_partitions_before(model: type[models.Model], day: date, *, dry_run: bool) -> list[DroppedPartition]:
-    """Drop the partitions whose days all lie before `day` (UTC) and return them, oldest first.
+def remove_partitions_before(
+    model: type[models.Model], day: date, *, dry_run: bool, archive: PartitionArchive | None = None
+) -> Iterator[RemovedPartition]:
+    """Take out the partitions whose days all lie before `day` (UTC) and yield each, oldest first, once it is out.
 
-    The default partition stays. Each is dropped in a transaction of its own, with a short lock timeout and tries: a
-    drop that waited behind an open export would make every writer wait behind it. `dry_run` only looks.
+    The default partition stays. Each is detached and renamed in a transaction of its own, which takes milliseconds
+    whatever its size: its rows are gone for everybody. Giving back its files takes the system a while for each
+    gigabyte; `drop_removed_partitions` does it, and nobody waits for that. Locks have a short timeout and tries: a
+    removal that waited behind an open export would make every writer wait behind it. With an `archive`, what it does
+    not hold is not taken out. `dry_run` only looks.
 
     Raises:
-        PartitionBusyError: the table stayed locked. What was dropped until then stays dropped.
+        PartitionBusyError: the table stayed locked. What was taken out until then stays out.
     """
     table = model._meta.db_table
-    dropped = []
     for partition in list_partitions(model):
         if partition.day is None or partition.day >= day:
             continue
-        if dry_run or _patiently(table, partial(_drop_partition, table, partition.name)):
-            dropped.append(DroppedPartition(partition.name, partition.rows_estimate))
-    return dropped
+        # Not its own name alone: strays may give the same day a partition once more.
+        waiting = f"{partition.name}{_REMOVED}{secrets.token_hex(4)}"
+        if dry_run or _patiently(table, partial(_take_out, table, partition, waiting, archive)):
+            yield RemovedPartition(partition.name, partition.rows_estimate, waiting)
+
+
+def drop_removed_partitions() -> list[str]:
+    """Give back the files of partitions that were taken out, of every partitioned table; return their names.
+
+    Nobody reads or writes them any more. Idempotent, and safe beside itself: each is dropped on its own.
+    """
+    waiting = list_removed_partitions()
+    for name in waiting:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP TABLE IF EXISTS {connection.ops.quote_name(name)}")
+    return waiting
+
+
+def list_removed_partitions() -> list[str]:
+    """Return the names of tables that were partitions and wait to be dropped."""
+    tables = "|".join(re.escape(model._meta.db_table) for model in partitioned_models())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+            " AND NOT relispartition AND relname ~ %s ORDER BY relname",
+            [f"^({tables})_p[0-9]{{8}}{_REMOVED}[0-9a-f]{{8}}$"],
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def count_default_rows(model: type[models.Model], *, at_most: int = 100_000) -> int:
@@ -141,15 +190,25 @@ def _make_partition(table: str, day: date) -> bool:
     return True
 
 
-def _drop_partition(table: str, name: str) -> bool:
-    """Drop a partition; False when another process was first."""
+def _take_out(table: str, partition: Partition, waiting: str, archive: PartitionArchive | None) -> bool:
+    """Detach a partition and rename it; False when another process was first."""
     quote = connection.ops.quote_name
+    if archive is not None and _exists(partition.name):
+        archive.store(partition)
     with transaction_settings({"lock_timeout": f"{LOCK_TIMEOUT_MS}ms"}, durable=True), connection.cursor() as cursor:
-        # What DROP takes anyway. Alone and first, it makes rivals come one after the other.
-        cursor.execute(f"LOCK TABLE ONLY {quote(table)} IN ACCESS EXCLUSIVE MODE")
-        if not _exists(name):
+        # Makes rivals come one after the other; readers and writers go on.
+        cursor.execute(f"LOCK TABLE ONLY {quote(table)} IN SHARE UPDATE EXCLUSIVE MODE")
+        if not _exists(partition.name):
             return False
-        cursor.execute(f"DROP TABLE {quote(name)}")
+        if archive is not None:
+            # A late row of that day would have to wait, all others go on.
+            cursor.execute(f"LOCK TABLE {quote(partition.name)} IN SHARE MODE")
+            if not archive.holds(partition):
+                raise _ChangedError
+        # What DETACH takes anyway.
+        cursor.execute(f"LOCK TABLE ONLY {quote(table)} IN ACCESS EXCLUSIVE MODE")
+        cursor.execute(f"ALTER TABLE {quote(table)} DETACH PARTITION {quote(partition.name)}")
+        cursor.execute(f"ALTER TABLE {quote(partition.name)} RENAME TO {quote(waiting)}")
     return True
 
 
@@ -158,8 +217,10 @@ def _patiently(table: str, work: Callable[[], T]) -> T:
     for tries_left in reversed(range(LOCK_TRIES)):
         try:
             return work()
-        except OperationalError as error:
-            if not isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
+        except (OperationalError, _ChangedError) as error:
+            if isinstance(error, OperationalError) and not isinstance(
+                error.__cause__, LockNotAvailable | DeadlockDetected
+            ):
                 raise
             if not tries_left:
                 raise PartitionBusyError(f"{table} stayed locked by other transactions.") from error

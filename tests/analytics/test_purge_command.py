@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from analytics.archive import ArchiveError
 from analytics.management.commands import purge_analytics
 from analytics.models import WebhookCall
-from analytics.retention import PurgedCalls
+from analytics.retention import Purged, PurgedRows
 from integrations.ids import uuid7
 from integrations.models import Tenant
 from integrations.partitioning.partitions import PartitionBusyError
@@ -74,7 +75,9 @@ def test_asks_before_it_removes(monkeypatch: pytest.MonkeyPatch, answer: str, le
             purge("--older-than", "90d")
     else:
         purge("--older-than", "90d")
-    assert asked == ["Remove all webhook calls of all tenants that are older than 90 days, 0:00:00? [y/N] "]
+    assert asked == [
+        "Remove all calls, deliveries, payloads and events of all tenants older than 90 days, 0:00:00? [y/N] "
+    ]
     assert WebhookCall.objects.count() == left
 
 
@@ -92,9 +95,10 @@ def test_says_how_to_confirm_when_nobody_can_answer(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "--older-than"),
         (["--older-than", "soon", "--yes"], "'soon' is no age"),
         (["--older-than", "0d", "--yes"], "between 1h and 3650d"),
+        (["--tenant", "acme", "--archive-to", "/tmp", "--yes"], "--archive-to goes without --tenant"),
+        (["--archive-to", "/nowhere/at/all", "--yes"], "/nowhere/at/all is no folder that can be written to"),
         (["--older-than", "90d", "--tenant", "nobody", "--yes"], "There is no tenant 'nobody'"),
         (["--older-than", "90d", "--tenant", "a\x00b", "--yes"], "There is no tenant"),
     ],
@@ -108,17 +112,18 @@ def test_refuses_wrong_arguments_in_one_sentence(db: None, arguments: list[str],
     ("reason", "code", "message"),
     [
         (KeyboardInterrupt(), 130, r"Stopped\. Run the command again to go on\."),
+        (ArchiveError("The disk is full."), 1, r"The disk is full\. What is not archived was not removed\."),
         (PartitionBusyError("calls stayed locked."), 1, r"calls stayed locked\. Run the command again later"),
     ],
 )
 def test_says_how_far_it_came_when_it_is_stopped(
     monkeypatch: pytest.MonkeyPatch, reason: BaseException, code: int, message: str
 ) -> None:
-    def stop_after_four_rows(*, purged: PurgedCalls, **_arguments: Any) -> None:
-        purged.rows = 4
+    def stop_after_four_rows(_older_than: timedelta, *, purged: Purged, **_arguments: Any) -> None:
+        purged["analytics_webhookcall"] = PurgedRows(rows=4)
         raise reason
 
-    monkeypatch.setattr(purge_analytics, "purge_calls", stop_after_four_rows)
+    monkeypatch.setattr(purge_analytics, "purge_older_than", stop_after_four_rows)
     output = StringIO()
     with pytest.raises(CommandError, match=message) as stopped:
         call_command("purge_analytics", "--older-than", "90d", "--yes", stdout=output)
@@ -130,7 +135,7 @@ def test_help_says_what_is_not_purged(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(SystemExit):
         call_command("purge_analytics", "--help")
     shown = " ".join(capsys.readouterr().out.split())
-    assert "Only calls are removed: hourly sums stay for ever" in shown
+    assert "Hourly sums stay for ever" in shown
 
 
 def test_unused_ids_are_no_tenants(db: None) -> None:

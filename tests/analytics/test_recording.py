@@ -164,6 +164,21 @@ def test_recorded_ids_tell_a_batch_that_was_committed(db: None) -> None:
     assert stored_numbers(committed.target_id)[3] == 1
 
 
+def test_minutes_stay_apart_when_their_hour_is_the_same(db: None) -> None:
+    one, other = uuid7(), uuid7()
+    later = NOW + timedelta(minutes=1)
+    record(
+        [
+            call(tenant_id=TENANT, target_id=one, response_time_ms=10),
+            call(tenant_id=TENANT, target_id=other, response_time_ms=20, timestamp=later),
+        ]
+    )
+    minutes = MinuteRollup.objects.order_by("target_id", "minute").values_list("target_id", "minute", "calls")
+    assert list(minutes) == [(ALL_TARGETS, NOW, 1), (ALL_TARGETS, later, 1), (one, NOW, 1), (other, later, 1)]
+    hours = HourlyRollup.objects.order_by("target_id").values_list("target_id", "hour", "response_time_ms_sum")
+    assert list(hours) == [(ALL_TARGETS, HOUR, 30), (one, HOUR, 10), (other, HOUR, 20)]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_writers_never_deadlock_when_they_meet_webhooks_in_opposite_orders() -> None:
     webhooks = [uuid7() for _ in range(60)]

@@ -1,18 +1,26 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 import time_machine
 from django.db import connection
+from pytest_django import Settings
+from structlog.testing import capture_logs
 
 from analytics import retention
-from analytics.models import ALL_TARGETS, HourlyRollup, WebhookCall
-from analytics.retention import PurgedCalls, delete_in_batches, parse_age, purge_calls
-from integrations.ids import uuid7
-from integrations.partitioning.partitions import list_partitions, make_partitions
-from tests.analytics.calls import NOW, call, record
+from analytics.archive import ArchiveError
+from analytics.models import ALL_TARGETS, HourlyRollup, PurgeHorizon, TenantRetention, WebhookCall
+from analytics.retention import Purged, PurgedRows, delete_in_batches, parse_age, purge_expired, purge_older_than
+from analytics.tasks import drop_removed_partitions_task, purge_task
+from integrations.ids import uuid7, uuid7_time
+from integrations.partitioning.partitions import list_partitions, list_removed_partitions, make_partitions
+from integrations.partitioning.retained import retained_tables
+from tests.analytics.calls import NOW, call, id_at, record
+from webhooks.models import Delivery, Event, Payload
 
 DAY = timedelta(days=1)
 TENANT, OTHER = uuid7(), uuid7()
@@ -25,6 +33,10 @@ def week_of_calls(db: None) -> None:
     with time_machine.travel(NOW - 9 * DAY):
         make_partitions()
     make_partitions()
+
+
+def purge_calls(*, older_than: timedelta, **how: Any) -> PurgedRows:
+    return purge_older_than(older_than, **how)["analytics_webhookcall"]
 
 
 def days_left(tenant_id: UUID) -> dict[int, int]:
@@ -127,11 +139,11 @@ def test_interrupted_run_keeps_what_it_did_and_the_next_one_goes_on(monkeypatch:
         if message.endswith("6 rows deleted"):
             raise KeyboardInterrupt
 
-    purged = PurgedCalls()
+    purged: Purged = {}
     with time_machine.travel(NOW + timedelta(minutes=1), tick=False):
         with pytest.raises(KeyboardInterrupt):
             purge_calls(older_than=5 * DAY, tenant_id=TENANT, progress=stop_at_once, purged=purged)
-        assert purged.rows == 6
+        assert purged["analytics_webhookcall"].rows == 6
         assert sum(days_left(TENANT).values()) == 14
         assert purge_calls(older_than=5 * DAY, tenant_id=TENANT).rows == 4
     assert sum(days_left(TENANT).values()) == 10
@@ -151,3 +163,126 @@ def test_rows_are_deleted_in_batches_the_oldest_first(
     assert seen == batches
     assert days_left(TENANT) == {}
     assert sum(days_left(OTHER).values()) == 20
+
+
+# --- By the settings, and every table --------------------------------------------------------------------------
+
+
+def store_history(tenant_id: UUID, ago: int) -> None:
+    moment = NOW - ago * DAY
+    event_id = id_at(moment)
+    Event.objects.create(id=event_id, tenant_id=tenant_id)
+    Payload.objects.create(id=event_id, tenant_id=tenant_id, body="{}")
+    Delivery.objects.create(id=id_at(moment), tenant_id=tenant_id, target_id=uuid7(), event_id=event_id)
+    record([call(tenant_id=tenant_id, timestamp=moment)])
+
+
+@pytest.fixture
+def history(db: None, settings: Settings) -> None:
+    """An event of each tenant, with all that belongs to it, of today and of days before."""
+    settings.ANALYTICS_RETENTION_DAYS, settings.ANALYTICS_PAYLOAD_RETENTION_DAYS = 30, 20
+    for ago in (0, 9, 19, 21, 29, 31):
+        for tenant_id in (TENANT, OTHER):
+            store_history(tenant_id, ago)
+    make_partitions()
+
+
+def ages(model: type[Any], tenant_id: UUID) -> list[int]:
+    ids = model.objects.filter(tenant_id=tenant_id).order_by("-id").values_list("id", flat=True)
+    return [round((NOW - uuid7_time(identifier)) / DAY) for identifier in ids]
+
+
+@pytest.mark.usefixtures("history")
+def test_every_table_keeps_what_the_settings_say() -> None:
+    purged = purge_expired()
+    assert {table: rows.partitions for table, rows in purged.items()} == {
+        "analytics_webhookcall": 1,
+        "webhooks_delivery": 1,
+        "webhooks_payload": 3,
+        "webhooks_event": 1,
+    }
+    for model in (WebhookCall, Delivery, Event):
+        assert ages(model, TENANT) == ages(model, OTHER) == [0, 9, 19, 21, 29]
+    assert ages(Payload, TENANT) == [0, 9, 19]
+    again = purge_expired()
+    assert {(rows.partitions, rows.rows) for rows in again.values()} == {(0, 0)}
+
+
+@pytest.mark.usefixtures("history")
+def test_tenants_may_have_less_and_others_keep_theirs() -> None:
+    TenantRetention.objects.create(tenant_id=TENANT, days=20, payload_days=8)
+    foretold = purge_expired(dry_run=True)
+    purged = purge_expired()
+    assert {table: (rows.partitions, rows.rows) for table, rows in purged.items()} == {
+        "analytics_webhookcall": (1, 2),
+        "webhooks_delivery": (1, 2),
+        "webhooks_payload": (3, 2),
+        "webhooks_event": (1, 2),
+    }
+    # A dry run counts a tenant's rows in partitions that would go anyway twice: once estimated, once counted.
+    assert foretold["webhooks_payload"].rows == 5
+    assert ages(WebhookCall, TENANT) == ages(Delivery, TENANT) == [0, 9, 19]
+    assert ages(Payload, TENANT) == [0]
+    assert ages(WebhookCall, OTHER) == [0, 9, 19, 21, 29]
+    assert ages(Payload, OTHER) == [0, 9, 19]
+    assert HourlyRollup.objects.filter(tenant_id=TENANT, target_id=ALL_TARGETS).count() == 6
+    assert PurgeHorizon.objects.get(tenant_id=TENANT).calls_before.date() == (NOW - 20 * DAY).date()
+
+
+@pytest.mark.usefixtures("history")
+def test_one_tenant_alone_is_purged_when_it_is_named() -> None:
+    purge_expired(tenant_id=OTHER)
+    assert ages(Payload, OTHER) == [0, 9, 19]
+    assert ages(Delivery, OTHER) == [0, 9, 19, 21, 29]
+    assert ages(Payload, TENANT) == [0, 9, 19, 21, 29, 31]
+
+
+@pytest.mark.usefixtures("history")
+def test_what_is_still_needed_stays_whatever_the_age() -> None:
+    told: list[str] = []
+    with time_machine.travel(NOW + timedelta(hours=2), tick=False):
+        purge_older_than(timedelta(hours=1), progress=told.append)
+    assert ages(WebhookCall, TENANT) == []
+    assert ages(Delivery, TENANT) == ages(Event, TENANT) == ages(Payload, TENANT) == [0]
+    assert "webhooks_payload: rows of the last 3 days stay, being needed" in told
+
+
+@pytest.mark.usefixtures("history")
+def test_daily_task_purges_archives_and_gives_back_the_files(settings: Settings, tmp_path: Path) -> None:
+    settings.ANALYTICS_ARCHIVE_DIR = str(tmp_path)
+    with capture_logs() as logs:
+        purge_task()
+    assert ages(WebhookCall, TENANT) == [0, 9, 19, 21, 29]
+    assert len(list(tmp_path.glob("analytics_webhookcall_p*.jsonl.gz"))) == 1
+    assert list_removed_partitions() == []
+    assert {
+        "event": "history_purged",
+        "log_level": "info",
+        "table": "webhooks_payload",
+        "partitions": 3,
+        "rows": 0,
+    } in logs
+    schedule = settings.CELERY_BEAT_SCHEDULE
+    assert schedule["purge-analytics"]["task"] == purge_task.name
+    assert schedule["drop-removed-partitions"]["task"] == drop_removed_partitions_task.name
+
+
+@pytest.mark.usefixtures("history")
+def test_daily_task_removes_nothing_unarchived_and_fails_aloud(settings: Settings, tmp_path: Path) -> None:
+    settings.ANALYTICS_ARCHIVE_DIR = str(tmp_path / "missing")
+    with pytest.raises(ArchiveError):
+        purge_task()
+    assert ages(WebhookCall, TENANT) == [0, 9, 19, 21, 29, 31]
+
+
+def test_files_are_given_back_by_a_task_of_its_own(db: None) -> None:
+    record([call(tenant_id=TENANT, timestamp=NOW - 40 * DAY)])
+    make_partitions()
+    purge_older_than(30 * DAY)
+    assert len(list_removed_partitions()) == 1
+    drop_removed_partitions_task()
+    assert list_removed_partitions() == []
+
+
+def test_retained_tables_are_partitioned_ones(settings: Settings) -> None:
+    assert {table.model._meta.label for table in retained_tables()} == set(settings.PARTITIONED_MODELS)

@@ -222,7 +222,7 @@ def test_platform_sums_up_all_tenants_and_each_from_their_own_rows(tenant: Tenan
 
 
 def test_platforms_summary_leads_to_each_tenants_rows_by_the_key(tenant: Tenant) -> None:
-    hours = [START - HOUR * ago for ago in range(1_000)]
+    hours = [START - HOUR * ago for ago in range(200)]
     HourlyRollup.objects.bulk_create(
         HourlyRollup(tenant_id=tenant.id, target_id=target, hour=hour, calls=1)
         for target in (ALL_TARGETS, *(uuid7() for _ in range(20)))

@@ -3,16 +3,22 @@ from __future__ import annotations
 import pytest
 
 from analytics import retention
-from analytics.models import HourlyRollup, MinuteRollup, WebhookCall
+from analytics.models import HourlyRollup, MinuteRollup, TenantRetention, WebhookCall
+from analytics.rebuilding import note_purge
 from analytics.tenant_data import owner
 from integrations.ids import uuid7
-from tests.analytics.calls import call, record, spread
+from tests.analytics.calls import NOW, call, record, spread
 
 TENANT, OTHER = uuid7(), uuid7()
 
 
 def counts(*, calls: int, rollups: int) -> dict[str, int]:
-    return {"analytics_webhookcall": calls, "analytics_hourlyrollup": rollups, "analytics_minuterollup": rollups}
+    return {
+        "analytics_webhookcall": calls,
+        "analytics_hourlyrollup": rollups,
+        "analytics_minuterollup": rollups,
+        **dict.fromkeys(("analytics_tenantretention", "analytics_purgehorizon"), {0: 0, 12: 2}.get(calls, 1)),
+    }
 
 
 @pytest.fixture
@@ -20,6 +26,9 @@ def rows(db: None) -> None:
     webhook = uuid7()
     record(spread(10, tenant_id=TENANT, target_id=webhook, days=5))
     record([call(tenant_id=TENANT), call(tenant_id=OTHER)])
+    for tenant_id in (TENANT, OTHER):
+        TenantRetention.objects.create(tenant_id=tenant_id, days=30)
+        note_purge(tenant_id=tenant_id, before=NOW)
 
 
 @pytest.mark.usefixtures("rows")

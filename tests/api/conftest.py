@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from rest_framework.test import APIClient
 
 from integrations.encryption.data_keys import forget_data_keys
@@ -33,7 +34,11 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
     def ask(operation: Operation, path: str, headers: Headers) -> Any:
         forget_data_keys()  # what is read from memory shows no query outside of the scope
         body = json.dumps(BODIES.get(str(operation), {}))
-        return APIClient().generic(operation.method, path, body, content_type="application/json", **headers)
+        answer = APIClient().generic(operation.method, path, body, content_type="application/json", **headers)
+        # What is written while it is sent is read to its end, as a client does: the guard watches until then.
+        if answer.streaming:
+            answer = HttpResponse(answer.getvalue(), status=answer.status_code, headers=answer.headers)
+        return answer
 
     return ask
 

@@ -30,7 +30,12 @@ QUERIES = [
     ("activity_list", "object_id", "/api/v1/activity", "webhook"),
     ("deliveries_list", "webhook", "/api/v1/deliveries", "webhook"),
     ("integration_items_list", "owner", "/api/v1/integrations", "member"),
-    ("v1_webhooks_analytics_summary_retrieve", "webhook", "/api/v1/webhooks/analytics/summary", "webhook"),
+    ("analytics_calls_export", "webhook", "/api/v1/webhooks/analytics/calls/export", "webhook"),
+    ("analytics_calls_list", "webhook", "/api/v1/webhooks/analytics/calls", "webhook"),
+    ("analytics_errors", "webhook", "/api/v1/webhooks/analytics/errors", "webhook"),
+    ("analytics_peaks", "webhook", "/api/v1/webhooks/analytics/peaks", "webhook"),
+    ("analytics_summary", "webhook", "/api/v1/webhooks/analytics/summary", "webhook"),
+    ("analytics_timeseries", "webhook", "/api/v1/webhooks/analytics/timeseries", "webhook"),
     ("webhooks_list", "integration", "/api/v1/webhooks", "integration"),
 ]
 LISTS = [each for each in tenant_operations() if each.method == "GET" and not each.parameters and each.needed]

@@ -49,6 +49,20 @@ def test_first_page_leads_to_every_other(written: dict[str, str]) -> None:
     assert sorted(linked) == sorted(written)
 
 
+def test_answer_that_is_no_json_is_shown_as_the_text_that_it_is(written: dict[str, str]) -> None:
+    section = written["v1/analytics.md"].split("\n## Export the calls of a webhook\n")[1].split("\n## ")[0]
+    (shown,) = blocks(section, "text")
+
+    assert json.loads(shown)["workflow_name"] == "order_created"
+    assert blocks(section, "json") == []
+    assert blocks(section, "python")[0].endswith("print(answer.text)")
+
+
+def test_help_of_a_choice_is_shown_beside_what_may_be_chosen(written: dict[str, str]) -> None:
+    assert "| one of `last`, `all`. `all`: each request, retries included. |" in written["v1/analytics.md"]
+    assert "Ordering" not in written["v1/webhooks.md"]
+
+
 def test_command_writes_pages_and_removes_those_that_are_no_more(tmp_path: Path, written: dict[str, str]) -> None:
     old, other = tmp_path / "v1" / "gone.md", tmp_path / "index.md"
     old.parent.mkdir()

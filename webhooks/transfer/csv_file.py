@@ -11,10 +11,9 @@ import io
 from collections.abc import Sequence
 from typing import Any, Final
 
+from integrations.spreadsheets import APOSTROPHE, FORMULA_BEGINNINGS, harmless_cell
 from webhooks.transfer.rows import COLUMNS, LISTS, MAX_BYTES, NUMBERS, SWITCHES, FileError, FileRow, checked_rows
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-_APOSTROPHE: Final = "'"
 _SALT: Final = "salt"
 _WORDS: Final = {"true": True, "false": False}
 _NULL: Final = "null"
@@ -74,15 +73,14 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         value = " ".join(value)
     text = str(value)
-    # What begins with an apostrophe of its own gets one more: one is always taken away.
-    return _APOSTROPHE + text if text.startswith((*_FORMULA, _APOSTROPHE)) or text == _NULL else text
+    return APOSTROPHE + text if text == _NULL else harmless_cell(text)
 
 
 def _read_cells(row: FileRow, cells: dict[str, str]) -> None:
     for column, cell in cells.items():
         if not cell:
             continue
-        if cell.startswith(_FORMULA):
+        if cell.startswith(FORMULA_BEGINNINGS):
             row.refuse(
                 column[:60], "It begins like a formula of a spreadsheet. Write an apostrophe before it if it is meant."
             )
@@ -96,7 +94,7 @@ def _value(column: str, cell: str) -> Any:
     """Return the value that a cell stands for; what it cannot stand for is refused with the others later."""
     if cell == _NULL:
         return None
-    text = cell[1:] if cell.startswith(_APOSTROPHE) else cell
+    text = cell[1:] if cell.startswith(APOSTROPHE) else cell
     if column in SWITCHES:
         return _WORDS.get(text.lower(), text)
     if column in NUMBERS:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -26,8 +27,8 @@ def test_call_is_shown_whole(api: APIClient, tenant: Tenant, webhook: KnownWebho
         tenant_id=tenant.id,
         target_id=webhook.id,
         event_type="order.created",
+        run=2,
         attempt=2,
-        is_final=False,
         triggered_by="checkout",
         request_headers={"Content-Type": "application/json"},
         status_code=503,
@@ -38,7 +39,8 @@ def test_call_is_shown_whole(api: APIClient, tenant: Tenant, webhook: KnownWebho
         error_message="503 Service Unavailable",
         metadata={"source": "shop"},
     )
-    record([made])
+    first = replace(made, id=uuid7(), attempt=1, is_final=False)
+    record([first, made, replace(made, id=uuid7(), run=1, is_final=False)])
     directory.bodies[made.event_id] = '{"order": 1042}'
     answer = api.get(address(tenant, webhook.id))
     assert answer.status_code == 200
@@ -51,8 +53,10 @@ def test_call_is_shown_whole(api: APIClient, tenant: Tenant, webhook: KnownWebho
                 "webhook": str(webhook.id),
                 "workflow_name": "order_created",
                 "delivery": str(made.delivery_id),
+                "run": 2,
                 "attempt": 2,
-                "is_final": False,
+                "attempts": 2,
+                "is_final": True,
                 "event_type": "order.created",
                 "triggered_by": "checkout",
                 "request_payload": {"order": 1042},
@@ -102,26 +106,67 @@ def test_pages_go_from_the_newest_to_the_oldest_and_back(api: APIClient, tenant:
 
 
 def test_filters_choose_calls(api: APIClient, tenant: Tenant, webhook: KnownWebhook) -> None:
+    mine: dict[str, Any] = {"tenant_id": tenant.id, "target_id": webhook.id}
     made = [
-        call(tenant_id=tenant.id, target_id=webhook.id, timestamp=NOW - timedelta(minutes=3), triggered_by="test"),
-        call(tenant_id=tenant.id, target_id=webhook.id, timestamp=NOW - timedelta(minutes=2), status_code=201),
-        call(tenant_id=tenant.id, target_id=webhook.id, success=False, status_code=500, triggered_by="checkout"),
+        call(**mine, timestamp=NOW - timedelta(minutes=3), triggered_by="test", event_type="order.paid"),
+        call(**mine, timestamp=NOW - timedelta(minutes=2), status_code=201),
+        call(
+            **mine,
+            success=False,
+            status_code=500,
+            triggered_by="checkout",
+            error_kind="status",
+            error_message="The endpoint answered 500.",
+        ),
+        call(**mine, success=False, status_code=500, is_final=False),
+        call(tenant_id=tenant.id, status_code=201),
     ]
     record(made)
+    ids = [str(one.id) for one in made]
+    addresses = {
+        address(tenant, webhook.id): {},
+        f"/api/platform/tenants/{tenant.id}/webhooks/analytics/calls": {"webhook": webhook.name},
+    }
 
     def chosen(**parameters: str) -> list[int]:
-        results = api.get(address(tenant, webhook.id), parameters).json()["results"]
-        ids = [str(one.id) for one in made]
-        return sorted(ids.index(row["id"]) for row in results)
+        found = [
+            sorted(ids.index(row["id"]) for row in api.get(path, {**more, **parameters}).json()["results"])
+            for path, more in addresses.items()
+        ]
+        assert found[0] == found[1]
+        return found[0]
 
     assert chosen() == [0, 1, 2]
+    assert chosen(attempts="last") == [0, 1, 2]
+    assert chosen(attempts="all") == [0, 1, 2, 3]
     assert chosen(success="true") == [0, 1]
     assert chosen(success="false") == [2]
     assert chosen(status_code="201") == [1]
+    assert chosen(status_class="2xx") == [0, 1]
+    assert chosen(status_class="5xx") == [2]
+    assert chosen(status_class="timeout") == []
+    assert chosen(status_class="5xx", attempts="all") == [2, 3]
+    assert chosen(event_type="order.paid") == [0]
     assert chosen(triggered_by="checkout") == [2]
+    assert chosen(error="ENDPOINT") == [2]
     assert chosen(**{"from": (NOW - timedelta(minutes=2)).isoformat()}) == [1, 2]
     assert chosen(to=(NOW - timedelta(minutes=2)).isoformat()) == [0]
     assert chosen(success="true", status_code="201", page_size="1") == [1]
+
+
+def test_calls_of_the_tenant_are_those_of_all_its_webhooks(
+    api: APIClient, tenant: Tenant, other_tenant: Tenant, directory: Directory
+) -> None:
+    made = [call(tenant_id=tenant.id, timestamp=NOW - timedelta(minutes=minute)) for minute in (3, 2, 1)]
+    record([*made, call(tenant_id=other_tenant.id)])
+    path = f"/api/platform/tenants/{tenant.id}/webhooks/analytics/calls"
+    first = api.get(path, {"page_size": 2}).json()
+    assert [row["id"] for row in first["results"]] == [str(made[2].id), str(made[1].id)]
+    assert [row["id"] for row in api.get(first["next"]).json()["results"]] == [str(made[0].id)]
+    by_id = api.get(path, {"webhook": str(made[0].target_id)}).json()["results"]
+    assert [row["id"] for row in by_id] == [str(made[0].id)]
+    refused = api.get(path, {"webhook": "unheard_of"})
+    assert (refused.status_code, refused.json()["errors"]) == (422, {"webhook": ["There is no such webhook."]})
 
 
 @pytest.mark.parametrize(
@@ -133,6 +178,14 @@ def test_filters_choose_calls(api: APIClient, tenant: Tenant, webhook: KnownWebh
         ("from=yesterday", "from", "ISO 8601"),
         ("to=2026-03-10T12:00:00", "to", "zone"),
         ("from=2026-03-10T12:00:00Z&to=2026-03-10T12:00:00Z", "to", "later than `from`"),
+        ("from=2026-03-10T12:00:00Z&to=2026-03-09T12:00:00Z", "to", "later than `from`"),
+        ("from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z&error=x", "from", "7 days at most"),
+        ("from=2020-01-01T00:00:00Z&event_type=x", "from", "7 days at most"),
+        ("from=2999-01-01T00:00:00Z&triggered_by=x", "from", "past"),
+        ("status_class=6xx", "status_class", "6xx"),
+        ("attempts=first", "attempts", "first"),
+        ("error=%00", "error", "Null"),
+        ("error=" + "x" * 101, "error", "100"),
         ("triggered_by=%00", "triggered_by", "Null"),
         ("workflow=x", "workflow", "no such field"),
         ("success=true&success=false", "success", "once"),

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
+from integrations.authentication.tokens import issue_tokens
 from integrations.ids import uuid7
-from integrations.models import Tenant
+from integrations.models import Tenant, User
 from tests.analytics.calls import NOW, Directory, KnownWebhook, call, record, spread
 
 HOUR = timedelta(hours=1)
+NO_OUTCOMES = dict.fromkeys(("2xx", "3xx", "4xx", "5xx", "timeout", "connection", "guard", "not_sent"), 0)
 
 
 def address(tenant: Tenant) -> str:
@@ -29,8 +32,15 @@ def test_summary_is_answered_with_the_hours_that_it_covers(
     record(
         [
             call(tenant_id=tenant.id, target_id=webhook.id, response_time_ms=100),
-            call(tenant_id=tenant.id, target_id=webhook.id, response_time_ms=201, success=False, is_final=False),
-            call(tenant_id=tenant.id, target_id=webhook.id, response_time_ms=100, success=False),
+            call(
+                tenant_id=tenant.id,
+                target_id=webhook.id,
+                response_time_ms=201,
+                success=False,
+                is_final=False,
+                status_code=500,
+            ),
+            call(tenant_id=tenant.id, target_id=webhook.id, response_time_ms=100, success=False, status_code=500),
             call(tenant_id=tenant.id, response_time_ms=9_000),
         ]
     )
@@ -51,6 +61,7 @@ def test_summary_is_answered_with_the_hours_that_it_covers(
         "p50": 120,
         "p95": 300,
         "p99": 300,
+        "outcomes": {**NO_OUTCOMES, "2xx": 1, "5xx": 2},
     }
 
 
@@ -67,6 +78,7 @@ def test_summary_of_nothing_has_zeros_and_nulls(api: APIClient, tenant: Tenant) 
         "p50": None,
         "p95": None,
         "p99": None,
+        "outcomes": NO_OUTCOMES,
     }
 
 
@@ -91,7 +103,10 @@ def test_summary_finds_webhooks_by_name_and_deleted_ones_by_id(
         ("from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z", "to", "later than `from`"),
         ("from=2024-01-01T00:00:00Z&to=2026-01-01T00:00:00Z", "from", "400 days"),
         ("from=2999-01-01T00:00:00Z", "from", "past"),
-        ("range=7d", "range", "no such field"),
+        ("range=2h", "range", "2h"),
+        ("range=1h&from=2026-01-01T00:00:00Z", "range", "either"),
+        ("range=1h&to=2026-01-01T00:00:00Z", "range", "either"),
+        ("range=1h&range=7d", "range", "once"),
         ("cursor=x", "cursor", "no such field"),
     ],
 )
@@ -102,6 +117,26 @@ def test_wrong_parameter_is_named(
     assert answer.status_code == 422
     assert list(answer.json()["errors"]) == [field]
     assert reason in answer.json()["errors"][field][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end"),
+    [
+        ("1h", "2026-03-10T11:17:00Z", "2026-03-10T12:18:00Z"),
+        ("24h", "2026-03-09T12:00:00Z", "2026-03-10T13:00:00Z"),
+        ("7d", "2026-03-03T12:00:00Z", "2026-03-10T13:00:00Z"),
+        ("30d", "2026-02-08T12:00:00Z", "2026-03-10T13:00:00Z"),
+    ],
+)
+def test_range_ends_now_and_is_answered_with_what_it_covers(
+    api: APIClient, tenant: Tenant, name: str, start: str, end: str
+) -> None:
+    now = datetime(2026, 3, 10, 12, 17, 31, tzinfo=UTC)
+    with time_machine.travel(now, tick=False):
+        api.credentials(HTTP_AUTHORIZATION=f"Bearer {issue_tokens(user=User.objects.get(username='ada')).access}")
+        record([call(tenant_id=tenant.id, timestamp=now - timedelta(minutes=1))])
+        answer = api.get(address(tenant), {"range": name}).json()
+    assert (answer["from"], answer["to"], answer["total_calls"]) == (start, end, 1)
 
 
 def test_summary_takes_the_same_queries_for_3_and_for_30_rows(api: APIClient, tenant: Tenant) -> None:

@@ -16,9 +16,9 @@ from integrations.partitioning import partitions
 from integrations.partitioning.days import partition_name
 from integrations.partitioning.partitions import (
     PartitionBusyError,
-    drop_partitions_before,
     list_partitions,
     make_partitions,
+    remove_partitions_before,
 )
 from tests.integrations.isolation.databases import connected
 from tests.integrations.partitioning.tables import TABLE, drop_day, id_of, in_days, partition_of, write_payload
@@ -60,7 +60,7 @@ def test_makes_each_partition_once_when_several_processes_make_them(missing_day:
 
 
 def test_drops_each_partition_once_when_several_processes_drop_them(past_day: str) -> None:
-    dropped = _four_at_once(lambda: drop_partitions_before(Payload, in_days(0), dry_run=False))
+    dropped = _four_at_once(lambda: list(remove_partitions_before(Payload, in_days(0), dry_run=False)))
 
     assert [part.name for parts in dropped for part in parts] == [past_day]
     assert past_day not in {part.name for part in list_partitions(Payload)}
@@ -97,7 +97,7 @@ def test_gives_up_when_the_default_partition_stays_locked(missing_day: str, impa
 
 def test_gives_up_a_drop_beside_an_open_reader_and_blocks_nobody_for_long(past_day: str, impatient: None) -> None:
     with _another_transaction(f"SELECT 1 FROM {TABLE}"), pytest.raises(PartitionBusyError):
-        drop_partitions_before(Payload, in_days(0), dry_run=False)
+        list(remove_partitions_before(Payload, in_days(0), dry_run=False))
 
     assert past_day in {part.name for part in list_partitions(Payload)}
 
@@ -113,7 +113,7 @@ def test_drops_as_soon_as_the_reader_has_ended(past_day: str, monkeypatch: pytes
 
     monkeypatch.setattr("integrations.partitioning.partitions.time.sleep", end_the_reader)
 
-    assert [part.name for part in drop_partitions_before(Payload, in_days(0), dry_run=False)] == [past_day]
+    assert [part.name for part in list(remove_partitions_before(Payload, in_days(0), dry_run=False))] == [past_day]
     assert waits == [0.2]
 
 

@@ -11,13 +11,14 @@ from django.db import connection
 from integrations.models import Tenant
 from integrations.partitioning.days import default_partition_name, partition_name
 from integrations.partitioning.partitions import (
-    DroppedPartition,
     Partition,
     count_default_rows,
-    drop_partitions_before,
+    drop_removed_partitions,
     list_partitions,
+    list_removed_partitions,
     make_partitions,
     partitioned_models,
+    remove_partitions_before,
 )
 from tests.integrations.partitioning.tables import TABLE, drop_day, id_of, in_days, partition_of, write_payload
 from webhooks.models import Payload
@@ -124,11 +125,67 @@ def test_drops_the_days_before_a_day_and_no_others() -> None:
         write_payload(id_of(in_days(days)))
     make_partitions()
 
-    dropped = drop_partitions_before(Payload, in_days(-1), dry_run=False)
+    dropped = list(remove_partitions_before(Payload, in_days(-1), dry_run=False))
 
     assert [part.name for part in dropped] == [partition_name(TABLE, in_days(-3)), partition_name(TABLE, in_days(-2))]
     assert list_partitions(Payload)[0].day == in_days(-1)
     assert Payload.objects.count() == 1
+
+
+def test_gives_back_the_files_of_what_was_taken_out_later() -> None:
+    write_payload(id_of(in_days(-3)))
+    make_partitions()
+    (removed,) = remove_partitions_before(Payload, in_days(-2), dry_run=False)
+    assert Payload.objects.count() == 0
+    assert list_removed_partitions() == [removed.table]
+    write_payload(id_of(in_days(-3)))  # a stray of the same day, which gets a partition again
+    make_partitions()
+    (again,) = remove_partitions_before(Payload, in_days(-2), dry_run=False)
+
+    assert drop_removed_partitions() == sorted([removed.table, again.table])
+
+    assert list_removed_partitions() == []
+    assert drop_removed_partitions() == []
+
+
+def test_takes_out_nothing_when_it_cannot_be_archived() -> None:
+    write_payload(id_of(in_days(-3)))
+    make_partitions()
+
+    class Full:
+        def store(self, partition: Partition) -> None:
+            raise OSError(partition.name)
+
+        def holds(self, partition: Partition) -> bool:
+            raise AssertionError
+
+    with pytest.raises(OSError, match=partition_name(TABLE, in_days(-3))):
+        list(remove_partitions_before(Payload, in_days(0), dry_run=False, archive=Full()))
+    assert Payload.objects.count() == 1
+    assert list_removed_partitions() == []
+
+
+def test_stores_again_what_changed_before_it_is_taken_out() -> None:
+    write_payload(id_of(in_days(-3)))
+    make_partitions()
+
+    class Counting:
+        stored = 0
+
+        def store(self, partition: Partition) -> None:
+            if self.stored == 0:
+                write_payload(id_of(in_days(-3), hour=13))  # one comes late
+                self.stored = 1
+            else:
+                self.stored = Payload.objects.count()
+
+        def holds(self, partition: Partition) -> bool:
+            return self.stored == Payload.objects.count()
+
+    archive = Counting()
+    (removed,) = remove_partitions_before(Payload, in_days(0), dry_run=False, archive=archive)
+    assert removed.name == partition_name(TABLE, in_days(-3))
+    assert archive.stored == 2
 
 
 def test_only_tells_what_it_would_drop_in_a_dry_run() -> None:
@@ -136,7 +193,7 @@ def test_only_tells_what_it_would_drop_in_a_dry_run() -> None:
     make_partitions()
     before = list_partitions(Payload)
 
-    dropped = drop_partitions_before(Payload, in_days(0), dry_run=True)
+    dropped = list(remove_partitions_before(Payload, in_days(0), dry_run=True))
 
     assert [part.name for part in dropped] == [partition_name(TABLE, in_days(-3))]
     assert list_partitions(Payload) == before
@@ -146,7 +203,7 @@ def test_only_tells_what_it_would_drop_in_a_dry_run() -> None:
 def test_keeps_the_default_partition_whatever_the_day() -> None:
     write_payload(UUID(int=0))
 
-    drop_partitions_before(Payload, date(9999, 1, 1), dry_run=False)
+    list(remove_partitions_before(Payload, date(9999, 1, 1), dry_run=False))
 
     assert list_partitions(Payload) == [Partition(default_partition_name(TABLE), None, 0)]
     assert Payload.objects.count() == 1
@@ -159,9 +216,8 @@ def test_estimates_rows_by_the_statistics() -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {partition_name(TABLE, in_days(-3))}")
 
-    assert drop_partitions_before(Payload, in_days(-2), dry_run=True) == [
-        DroppedPartition(partition_name(TABLE, in_days(-3)), 5)
-    ]
+    (foretold,) = remove_partitions_before(Payload, in_days(-2), dry_run=True)
+    assert (foretold.name, foretold.rows_estimate) == (partition_name(TABLE, in_days(-3)), 5)
 
 
 def test_lists_nothing_of_a_table_without_partitions() -> None:

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("analytics", "0003_minute_rollups")]
+    dependencies: ClassVar = [("analytics", "0004_retention")]
 
     operations: ClassVar = [
         migrations.AddIndex(
