@@ -46,6 +46,8 @@ class Series:
     """A minute, 5 minutes, an hour, 6 hours or a day."""
     webhook_id: UUID | None
     buckets: Sequence[Bucket]
+    total: Figures
+    """What the buckets add up to, percentiles included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ def timeseries(
             )
             for start in _starts(found.period, step)
         ],
+        total=figures_of({name: sum(row[name] for row in rows) for name in SUMS}),
     )
 
 

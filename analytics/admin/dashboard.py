@@ -71,14 +71,14 @@ class Dashboard:
         }
 
     def as_json(self) -> JsonResponse:
-        found, shown = self.readings.summary, self.readings.selection.range
+        found, shown = self.readings.series.total, self.readings.selection.range
         return JsonResponse(
             {
                 "parts": {name: {"version": each.version, "html": each.html} for name, each in self.parts.items()},
                 "charts": self.charts,
                 "updated": f"{self.readings.selection.now:%H:%M:%S}",
                 "updated_at": self.readings.selection.now.isoformat(),
-                "announcement": f"In {shown.words}: {found.total_calls:,} calls, {found.failed_calls:,} failed.",
+                "announcement": f"In {shown.words}: {found.calls:,} calls, {found.failed:,} failed.",
             },
             headers={"Cache-Control": "no-store"},
         )

@@ -53,8 +53,8 @@ def ranges(selection: Selection) -> list[dict[str, Any]]:
 
 
 def cards(readings: Readings, *, failures_address: str) -> list[dict[str, Any]]:
-    found = readings.summary
-    total, failed = found.total_calls, found.failed_calls
+    found = readings.series.total
+    total, failed = found.calls, found.failed
     return [
         {
             "name": "total",
@@ -66,8 +66,8 @@ def cards(readings: Readings, *, failures_address: str) -> list[dict[str, Any]]:
         {
             "name": "successful",
             "label": "Successful",
-            "value": whole(found.successful_calls),
-            "badge": success_rate_badge(found.successful_calls, total),
+            "value": whole(found.succeeded),
+            "badge": success_rate_badge(found.succeeded, total),
             "tone": "good",
             "note": f"in {whole(found.attempts)} requests" if found.attempts else "",
         },

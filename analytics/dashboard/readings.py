@@ -13,15 +13,14 @@ from uuid import UUID
 
 from django.db.models import BooleanField, Case, Q, Value, When
 
-from analytics.dashboard.grouped import figures_by
 from analytics.dashboard.selection import Selection
+from analytics.dashboard.sums import calls_in, counts_by, figures_by
 from analytics.figures import Figures
 from analytics.models import ALL_TARGETS, WebhookCall
 from analytics.peaks import Peaks, peaks
 from analytics.ports import ListedWebhook, webhook_directory
 from analytics.queries import calls_of_tenant, calls_of_webhook
 from analytics.rollup_rows import reading, rollups_in, rollups_of_webhooks, rollups_of_webhooks_of
-from analytics.summaries import Summary, summary
 from analytics.timeseries import Counts, Series, lines_by, timeseries
 from integrations.models import Tenant
 from integrations.queries import ProviderCount, integrations_by_provider
@@ -59,7 +58,6 @@ class Readings:
     """What both kinds of dashboard show."""
 
     selection: Selection
-    summary: Summary
     calls_before: int
     """In the span of the same length before the period."""
     series: Series
@@ -90,9 +88,10 @@ def tenant_readings(tenant_id: UUID, selection: Selection, listed: Sequence[List
     """Read a tenant's figures: its own, or those of the webhook that was selected; of each webhook in any case."""
     period = selection.period
     rollups = rollups_of_webhooks(period, tenant_id=tenant_id)
-    figures = figures_by("target_id", rollups, tenant_id=tenant_id)
-    every = list(dict.fromkeys([*_worst_first(figures), *(each.id for each in listed)]))
+    counts = counts_by("target_id", rollups, tenant_id=tenant_id)
+    every = list(dict.fromkeys([*_worst_first(counts), *(each.id for each in listed)]))
     shown = every[:SHOWN_ROWS]
+    figures = figures_by("target_id", rollups, ids=shown, tenant_id=tenant_id)
     lines = lines_by("target_id", rollups, ids=shown, tenant_id=tenant_id, step=selection.range.step)
     with reading(tenant_id):
         known = {each.id: each for each in webhook_directory().listed(tenant_id, limit=SHOWN_ROWS, ids=shown)}
@@ -115,14 +114,13 @@ def platform_readings(selection: Selection, listed: Sequence[ListedWebhook]) -> 
     tenant_id = next((each.tenant_id for each in listed if each.id == selection.webhook_id), None)
     shared = _shared(tenant_id, selection)
     rollups = rollups_in(period, tenant_id=None)
-    figures = figures_by("tenant_id", rollups, tenant_id=None)
-    worst = _worst_first(figures)
+    worst = _worst_first(counts_by("tenant_id", rollups, tenant_id=None))
     found = _tenants(worst[:SHOWN_TENANTS])
     place = {each: number for number, each in enumerate(worst)}
     tenants = sorted(found[:SHOWN_TENANTS], key=lambda tenant: place.get(tenant.pk, len(place)))
-    lines = lines_by(
-        "tenant_id", rollups, ids=[tenant.pk for tenant in tenants], tenant_id=None, step=selection.range.step
-    )
+    ids = [tenant.pk for tenant in tenants]
+    figures = figures_by("tenant_id", rollups, ids=ids, tenant_id=None)
+    lines = lines_by("tenant_id", rollups, ids=ids, tenant_id=None, step=selection.range.step)
     webhooks = _webhooks_of(worst[:TENANTS_LOOKED_INTO], selection)
     named = {each.tenant_id for each in (*shared["calls"], *listed)} | set(worst[:TENANTS_LOOKED_INTO])
     return PlatformReadings(
@@ -140,8 +138,6 @@ def platform_readings(selection: Selection, listed: Sequence[ListedWebhook]) -> 
 def _shared(tenant_id: UUID | None, selection: Selection) -> dict[str, Any]:
     period, before, webhook_id = selection.period, selection.period_before, selection.webhook_id
     heat = selection.heat_range.ending(selection.now)
-    sums = summary(tenant_id=tenant_id, start=period.start, end=period.end, webhook_id=webhook_id)
-    sums_before = summary(tenant_id=tenant_id, start=before.start, end=before.end, webhook_id=webhook_id)
     calls = (
         calls_of_tenant(tenant_id=tenant_id, start=period.start, end=period.end)
         if webhook_id is None or tenant_id is None
@@ -151,16 +147,15 @@ def _shared(tenant_id: UUID | None, selection: Selection) -> dict[str, Any]:
         last = list(calls.defer("request_headers", "response_body", "metadata")[:LAST_CALLS])
     return {
         "calls": last,
-        "summary": sums,
-        "calls_before": sums_before.total_calls,
+        "calls_before": calls_in(before, tenant_id=tenant_id, webhook_id=webhook_id),
         "series": timeseries(tenant_id=tenant_id, period=period, webhook_id=webhook_id, step=selection.range.step),
         "peaks": peaks(tenant_id=tenant_id, period=heat, webhook_id=webhook_id),
     }
 
 
-def _worst_first(figures: Mapping[UUID, Figures]) -> list[UUID]:
+def _worst_first(counts: Mapping[UUID, Counts]) -> list[UUID]:
     """Order by failures, then by calls, the most first: what needs a look stands on top."""
-    return sorted(figures, key=lambda each: (-figures[each].failed, -figures[each].calls, each))
+    return sorted(counts, key=lambda each: (-counts[each].failed, -counts[each].calls, each))
 
 
 def _tenants(called: Sequence[UUID]) -> list[Tenant]:
@@ -174,8 +169,8 @@ def _tenants(called: Sequence[UUID]) -> list[Tenant]:
 def _webhooks_of(tenant_ids: Sequence[UUID], selection: Selection) -> list[WebhookRow]:
     """Return the webhooks of some tenants that were called, the worst first, one more than are shown."""
     rollups = rollups_of_webhooks_of(selection.period, tenant_ids=tenant_ids)
-    figures = figures_by("target_id", rollups, tenant_id=None)
-    ids = _worst_first(figures)[: SHOWN_TENANTS + 1]
+    ids = _worst_first(counts_by("target_id", rollups, tenant_id=None))[: SHOWN_TENANTS + 1]
+    figures = figures_by("target_id", rollups, ids=ids, tenant_id=None)
     known = {each.id: each for each in webhook_directory().listed(None, limit=len(ids), ids=ids)}
     lines = lines_by("target_id", rollups, ids=ids, tenant_id=None, step=selection.range.step)
-    return [WebhookRow(id=each, webhook=known.get(each), figures=figures[each], line=lines[each]) for each in ids]
+    return [WebhookRow(id=each, webhook=known.get(each), figures=figures.get(each), line=lines[each]) for each in ids]

@@ -22,7 +22,7 @@ def series(found: list[Figures], *, step: timedelta = HOUR, late: timedelta = ti
     starts = [START + step * number for number in range(len(found))]
     buckets = [Bucket(start=start, end=start + step, figures=each) for start, each in zip(starts, found, strict=True)]
     buckets[0] = Bucket(start=START + late, end=START + step, figures=found[0])
-    return Series(start=START + late, end=buckets[-1].end, step=step, webhook_id=None, buckets=buckets)
+    return Series(start=START + late, end=buckets[-1].end, step=step, webhook_id=None, buckets=buckets, total=NOTHING)
 
 
 def test_traffic_has_calls_and_failures_of_each_span() -> None:
