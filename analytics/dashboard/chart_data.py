@@ -47,7 +47,12 @@ def latency(series: Series, chosen: Range) -> dict[str, Any]:
         "is_empty": not any(each.attempts for each in figures),
         "description": f"Response times in {chosen.words}: the median, the 95th and the 99th percentile.",
         "series": [
-            {"label": name, "color": name, "dash": dash, "values": [getattr(each, name) for each in figures]}
+            {
+                "label": name,
+                "color": name,
+                "dash": dash,
+                "values": [_on_a_log_scale(getattr(each, name)) for each in figures],
+            }
             for name, dash in _PERCENTILES.items()
         ],
     }
@@ -82,6 +87,11 @@ def span_in_words(bucket: Bucket, step: timedelta) -> str:
     if step <= timedelta(minutes=1):
         return f"{bucket.start:%a %-d %b, %H:%M}"
     return f"{bucket.start:%a %-d %b, %H:%M} to {bucket.end:%H:%M}"
+
+
+def _on_a_log_scale(milliseconds: int | None) -> int | None:
+    """Return at least 1, since nothing has a place for 0."""
+    return milliseconds if milliseconds is None else max(milliseconds, 1)
 
 
 def _over_time(series: Series, chosen: Range) -> dict[str, Any]:

@@ -92,13 +92,25 @@
     plugins: { legend, tooltip: tooltip(figures.unit, titles) },
   });
 
+  // Medians of milliseconds beside timeouts of half a minute: equal steps of the axis are equal factors.
+  const TIMES = {
+    type: "logarithmic",
+    afterBuildTicks: (scale) => {
+      const factor = scale.max / scale.min;
+      const leads = factor > 1000 ? [1] : factor > 10 ? [1, 3] : [1, 2, 3, 5, 7];
+      const leadOf = (value) => Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9));
+      scale.ticks = scale.ticks.filter(({ value }) => leads.includes(leadOf(value)));
+    },
+  };
+  const axisOf = (unit) => (unit === "ms" ? TIMES : { beginAtZero: true });
+
   const lines = (figures, titles) => ({
     type: "line",
     options: {
       ...shared(figures, titles),
       scales: {
         x: axis({ grid: { display: false }, ticks: { autoSkip: false } }),
-        y: axis({ beginAtZero: true, ticks: { precision: 0, maxTicksLimit: 6, callback: onAxis[figures.unit] } }),
+        y: axis({ ...axisOf(figures.unit), ticks: { precision: 0, maxTicksLimit: 6, callback: onAxis[figures.unit] } }),
       },
     },
   });
@@ -158,6 +170,10 @@
     // What a reader hid by a click on the legend stays hidden.
     const hidden = new Set(chart.data.datasets.filter((_, at) => !chart.isDatasetVisible(at)).map(({ label }) => label));
     chart.tell(figures.titles);
+    if (figures.unit === "ms") {
+      const times = figures.series.flatMap(({ values }) => values.filter((value) => value !== null));
+      Object.assign(chart.options.scales.y, { suggestedMin: Math.min(...times) / 1.4, suggestedMax: Math.max(...times) * 1.4 });
+    }
     chart.data.labels = figures.labels;
     chart.data.datasets = figures.series.map((series) => ({ ...seriesOf(series, figures), hidden: hidden.has(series.label) }));
     chart.update("none");

@@ -36,10 +36,10 @@ def test_traffic_has_calls_and_failures_of_each_span() -> None:
     assert traffic(series([NOTHING]), Range("24h"))["is_empty"] is True
 
 
-def test_latency_has_gaps_where_nothing_was_sent() -> None:
-    drawn = latency(series([figures(attempts=1, p50=80, p95=120, p99=200), NOTHING]), Range("24h"))
+def test_latency_has_gaps_where_nothing_was_sent_and_no_zero_on_its_log_scale() -> None:
+    drawn = latency(series([figures(attempts=1, p50=0, p95=120, p99=200), NOTHING]), Range("24h"))
     assert [(each["label"], each["values"]) for each in drawn["series"]] == [
-        ("p50", [80, None]),
+        ("p50", [1, None]),
         ("p95", [120, None]),
         ("p99", [200, None]),
     ]
