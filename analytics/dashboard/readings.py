@@ -28,7 +28,7 @@ from integrations.queries import ProviderCount, integrations_by_provider
 LAST_CALLS: Final = 50
 SHOWN_ROWS: Final = 50
 SHOWN_TENANTS: Final = 20
-LISTED_WEBHOOKS: Final = 1_000
+LISTED_WEBHOOKS: Final = 500
 """How many webhooks the filter offers, by name."""
 TENANTS_LOOKED_INTO: Final = 10
 """Of how many tenants, those with most failures, the platform's dashboard shows webhooks."""
