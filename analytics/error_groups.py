@@ -14,8 +14,8 @@ from analytics.models import WebhookCall
 from analytics.period import Period
 from integrations.isolation.scope import tenant_scope
 
-# A page of the newest failures: what they are about does not change with the ten thousand before them.
-EXAMINED: Final = 10_000
+# The newest failures: what they are about hardly changes with the five thousand before them.
+EXAMINED: Final = 5_000
 _COLUMNS: Final = (
     "id",
     "target_id",
@@ -27,14 +27,9 @@ _COLUMNS: Final = (
     "is_final",
     "timestamp",
 )
-# What differs between two messages that mean the same, from the longest form to the shortest.
-_DIFFERENT: Final = re.compile(
-    r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"  # UUIDs
-    r"|\[[0-9a-f:.]*:[0-9a-f:.]*\]|\b(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}\b"  # IPv6 addresses, times of day
-    r"|\b(?=[a-f]*[0-9])[0-9a-f]{8,}\b"  # other ids
-    r"|[0-9]+(?:[.,:][0-9]+)*",  # numbers, IPv4 addresses with their port
-    re.IGNORECASE,
-)
+# What differs between two messages that mean the same: every word with a digit in it, and what hangs on to it. These are
+# numbers, addresses with their ports, times, ids. In linear time, since messages may quote what somebody else wrote.
+_DIFFERENT: Final = re.compile(r"\b\w*\d[\w.:-]*")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,7 +73,7 @@ class ErrorGroups:
 def error_groups(*, tenant_id: UUID, period: Period, webhook_id: UUID | None = None, limit: int = 10) -> ErrorGroups:
     """Group a tenant's failed requests, or one webhook's, by webhook, kind, status and message.
 
-    It reads the newest 10,000 failures of the period at most, from the index that holds failures alone and within the
+    It reads the newest 5,000 failures of the period at most, from the index that holds failures alone and within the
     ids of that time: a year of successes between them costs nothing. Opens the tenant's scope.
     """
     failures = WebhookCall.objects.filter(tenant_id=tenant_id, success=False).order_by("-id")

@@ -112,8 +112,8 @@ def _json_lines(page: DescribedCalls) -> Iterator[str]:
 
 
 _FORMATS: Final = {
-    "jsonl": FileFormat("application/jsonl", "", _json_lines, has_payloads=True),
-    "csv": FileFormat("text/csv; charset=utf-8", CSV_HEADER, csv_rows, has_payloads=False),
+    "jsonl": FileFormat("application/jsonl", "", _json_lines, has_contents=True),
+    "csv": FileFormat("text/csv; charset=utf-8", CSV_HEADER, csv_rows, has_contents=False),
 }
 
 

@@ -119,6 +119,19 @@ def test_story_of_one_tenant(site: RunningSite, receiver: Receiver) -> None:
     assert api.get(hook).status_code == 404
     assert api.get(f"{tenant}/webhooks/analytics/summary").json()["successful_calls"] == 21
 
+    # Lists, figures and files agree.
+    figures = f"{tenant}/webhooks/analytics"
+    total = api.get(f"{figures}/summary?range=1h").json()
+    assert (total["total_calls"], total["attempts"], total["outcomes"]["5xx"]) == (22, 25, 4)
+    series = api.get(f"{figures}/timeseries?range=1h").json()["buckets"]
+    assert sum(bucket["total_calls"] for bucket in series) == 22
+    failed = api.get(f"{figures}/calls?success=false").json()["results"]
+    assert [(call["workflow_name"], call["attempts"]) for call in failed] == [(NAMES[0], 4)]
+    (group,) = api.get(f"{figures}/errors?range=1h").json()["groups"]
+    assert (group["status_code"], group["count"], group["failed_calls"]) == (500, 4, 1)
+    assert len(api.get(f"{figures}/calls/export").text.splitlines()) == 22
+    assert len(api.get(f"{figures}/calls/export?file_format=csv&attempts=all").text.splitlines()) == 1 + 25
+
     # No secret in the log of any process, nor in clear in the database.
     log = site.log_path.read_text()
     assert [secret for secret in SECRETS if secret in log] == []
