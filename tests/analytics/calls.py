@@ -30,7 +30,6 @@ def call(*, tenant_id: UUID, **changes: Any) -> CallRecord:
     values: dict[str, Any] = {
         "target_id": uuid7(),
         "workflow_name": "order_created",
-        "delivery_id": uuid7(),
         "event_id": uuid7(),
         "attempt": 1,
         "is_final": True,
@@ -40,6 +39,8 @@ def call(*, tenant_id: UUID, **changes: Any) -> CallRecord:
         "timestamp": NOW,
     }
     values.update(changes)
+    # Its delivery was accepted then, too: whoever reads a delivery's calls looks no further back.
+    values.setdefault("delivery_id", id_at(values["timestamp"]))
     values.setdefault("id", id_at(values["timestamp"]))
     return CallRecord(tenant_id=tenant_id, **values)
 
