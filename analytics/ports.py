@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Protocol, cast, runtime_checkable
 from uuid import UUID
 
@@ -20,15 +21,31 @@ class WebhookReference(Protocol):
     def name(self) -> str: ...
 
 
+class ListedWebhook(WebhookReference, Protocol):
+    """A webhook as a dashboard lists it."""
+
+    @property
+    def tenant_id(self) -> UUID: ...
+
+    @property
+    def is_active(self) -> bool: ...
+
+    @property
+    def last_called_at(self) -> datetime | None: ...
+
+
 @runtime_checkable
 class WebhookDirectory(Protocol):
-    """Looks up a tenant's webhooks and events; called inside the tenant's scope."""
+    """Looks up a tenant's webhooks and events; called inside the tenant's scope. One query each."""
 
     def find(self, tenant_id: UUID, reference: str) -> WebhookReference | None:
         """Return the webhook whose id or workflow name `reference` is, whatever text it is."""
 
     def names(self, tenant_id: UUID, ids: Collection[UUID]) -> dict[UUID, str]:
         """Return the workflow names of those of `ids` that exist."""
+
+    def listed(self, tenant_id: UUID | None, *, limit: int, ids: Collection[UUID] | None = None) -> list[ListedWebhook]:
+        """Return a tenant's webhooks by name, only those of `ids` if given; with `None`, as the owner, those of all."""
 
     def payloads(self, tenant_id: UUID, event_ids: Collection[UUID]) -> dict[UUID, str]:
         """Return the payloads, with what is redacted hidden, of those events that still have theirs.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -50,6 +51,11 @@ def hourly_rollups_in(period: Period, *, tenant_id: UUID | None, webhook_id: UUI
 def rollups_of_webhooks(period: Period, *, tenant_id: UUID) -> RollupRows:
     """Return the sums of every webhook of a tenant, of deleted ones too, in the units of `rollups_in`."""
     return _rollups(period, _unit_for(period), tenant_id=tenant_id, target_kind="webhook")
+
+
+def rollups_of_webhooks_of(period: Period, *, tenant_ids: Collection[UUID]) -> RollupRows:
+    """Return the same of several tenants, for the owner role."""
+    return _rollups(period, _unit_for(period), tenant_id__in=list(tenant_ids), target_kind="webhook")
 
 
 def reading(tenant_id: UUID | None) -> AbstractContextManager[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from django.db.models import DateTimeField, F, Func, Sum, Value
@@ -46,6 +46,8 @@ class Series:
     """A minute, 5 minutes, an hour, 6 hours or a day."""
     webhook_id: UUID | None
     buckets: Sequence[Bucket]
+    total: Figures
+    """What the buckets add up to, percentiles included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,15 @@ class Counts:
     failed: int
 
 
-def timeseries(*, tenant_id: UUID | None, period: Period, webhook_id: UUID | None = None) -> Series:
-    """Return the sums of a tenant, or of one webhook, over time.
+def timeseries(
+    *, tenant_id: UUID | None, period: Period, webhook_id: UUID | None = None, step: timedelta | None = None
+) -> Series:
+    """Return the sums of a tenant, or of one webhook, over time, in buckets of a `step` if given.
 
     One query. Opens the tenant's scope; without a tenant it sums up all of them, as the owner role.
     """
     found = rollups_in(period, tenant_id=tenant_id, webhook_id=webhook_id)
-    step = _step(found)
+    step = step or _step(found)
     with reading(tenant_id):
         rows = list(found.rows.values(bucket=_bucket(found, step)).annotate(**SUMS).order_by())
     by_start = {row["bucket"]: figures_of(row) for row in rows}
@@ -79,6 +83,7 @@ def timeseries(*, tenant_id: UUID | None, period: Period, webhook_id: UUID | Non
             )
             for start in _starts(found.period, step)
         ],
+        total=figures_of({name: sum(row[name] for row in rows) for name in SUMS}),
     )
 
 
@@ -90,17 +95,29 @@ def calls_over_time(
     One query for any number of webhooks. Opens the tenant's scope.
     """
     found = rollups_of_webhooks(period, tenant_id=tenant_id)
-    step = _step(found)
-    wanted = found.rows.filter(target_id__in=webhook_ids)
+    return lines_by("target_id", found, ids=webhook_ids, tenant_id=tenant_id)
+
+
+def lines_by(
+    key: Literal["target_id", "tenant_id"],
+    found: RollupRows,
+    *,
+    ids: Collection[UUID],
+    tenant_id: UUID | None,
+    step: timedelta | None = None,
+) -> Mapping[UUID, Sequence[Counts]]:
+    """Return the same of any rows of sums: for each of some webhooks, or tenants, its calls in the period's buckets."""
+    step = step or _step(found)
+    wanted = found.rows.filter(**{f"{key}__in": ids})
     with reading(tenant_id):
         rows: list[dict[str, Any]] = list(
-            wanted.values("target_id", bucket=_bucket(found, step))
+            wanted.values(key, bucket=_bucket(found, step))
             .annotate(sum_calls=Sum("calls"), sum_failed=Sum("failed"))
             .order_by()
         )
-    counted = {(row["target_id"], row["bucket"]): Counts(int(row["sum_calls"]), int(row["sum_failed"])) for row in rows}
+    counted = {(row[key], row["bucket"]): Counts(int(row["sum_calls"]), int(row["sum_failed"])) for row in rows}
     starts, none = _starts(found.period, step), Counts(0, 0)
-    return {webhook_id: [counted.get((webhook_id, start), none) for start in starts] for webhook_id in webhook_ids}
+    return {each: [counted.get((each, start), none) for start in starts] for each in ids}
 
 
 def _step(found: RollupRows) -> timedelta:

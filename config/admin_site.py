@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
+from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -21,6 +22,7 @@ _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # What is open to who has a second step to set up, and the pages on which auditors, too, change their own account.
 _BEFORE_SECOND_STEP: Final = frozenset({"logout", "two_step", "jsi18n"})
 _OWN_ACCOUNT: Final = _BEFORE_SECOND_STEP | {"password_change"}
+_TENANT: Final = "integrations/tenant/<uuid:object_id>"
 
 
 class SignalboxAdminSite(admin.AdminSite):
@@ -29,6 +31,7 @@ class SignalboxAdminSite(admin.AdminSite):
     index_title = "Control room"
     site_url = None
     enable_nav_sidebar = True
+    index_template = "admin/analytics/dashboard/platform.html"
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Let platform staff in, and nobody else: staff of other kinds would see every tenant's rows."""
@@ -53,8 +56,34 @@ class SignalboxAdminSite(admin.AdminSite):
         return [
             path("login/code/", self.log_in_code, name="log_in_code"),
             path("two-step/", self.admin_view(self.two_step), name="two_step"),
+            path("dashboard/data/", self.admin_view(self.dashboard_data), name="dashboard_data"),
+            path(f"{_TENANT}/dashboard/", self.admin_view(self.tenant_dashboard), name="tenant_dashboard"),
+            path(
+                f"{_TENANT}/dashboard/data/", self.admin_view(self.tenant_dashboard_data), name="tenant_dashboard_data"
+            ),
             *super().get_urls(),
         ]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        from analytics.admin.dashboard import index_context
+
+        return super().index(request, {**index_context(request), **(extra_context or {})})
+
+    def dashboard_data(self, request: HttpRequest) -> HttpResponseBase:
+        from analytics.admin.dashboard import platform_data
+
+        return platform_data(request)
+
+    def tenant_dashboard(self, request: HttpRequest, object_id: UUID) -> HttpResponseBase:
+        from analytics.admin.dashboard import tenant_page
+
+        request.current_app = self.name
+        return tenant_page(request, object_id, shared=self.each_context(request))
+
+    def tenant_dashboard_data(self, request: HttpRequest, object_id: UUID) -> HttpResponseBase:
+        from analytics.admin.dashboard import tenant_data
+
+        return tenant_data(request, object_id)
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

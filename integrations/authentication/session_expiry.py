@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse
 
 _STARTED: Final = "started_at"
 _SEEN: Final = "seen_at"
+# Sent by pages that refresh themselves. Somebody must be there to keep a session alive; the header can only shorten one.
+_AUTOMATIC: Final = "Signalbox-Automatic"
 _NOTED_EVERY: Final = 60  # seconds; a write to the database for every request would be much for little
 
 
@@ -36,6 +38,8 @@ class SessionExpiryMiddleware:
         started, seen = session.get(_STARTED, now), session.get(_SEEN, now)
         if now - started >= settings.SESSION_COOKIE_AGE or now - seen >= settings.SESSION_IDLE_SECONDS:
             logout(request)
+            return
+        if request.headers.get(_AUTOMATIC):
             return
         if _STARTED not in session or now - seen >= min(_NOTED_EVERY, settings.SESSION_IDLE_SECONDS // 10):
             session[_STARTED], session[_SEEN] = started, now

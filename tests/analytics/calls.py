@@ -30,7 +30,6 @@ def call(*, tenant_id: UUID, **changes: Any) -> CallRecord:
     values: dict[str, Any] = {
         "target_id": uuid7(),
         "workflow_name": "order_created",
-        "delivery_id": uuid7(),
         "event_id": uuid7(),
         "attempt": 1,
         "is_final": True,
@@ -40,6 +39,8 @@ def call(*, tenant_id: UUID, **changes: Any) -> CallRecord:
         "timestamp": NOW,
     }
     values.update(changes)
+    # Its delivery was accepted then, too: whoever reads a delivery's calls looks no further back.
+    values.setdefault("delivery_id", id_at(values["timestamp"]))
     values.setdefault("id", id_at(values["timestamp"]))
     return CallRecord(tenant_id=tenant_id, **values)
 
@@ -64,6 +65,9 @@ def spread(count: int, *, tenant_id: UUID, target_id: UUID, days: int = 1, **cha
 class KnownWebhook:
     id: UUID
     name: str
+    tenant_id: UUID = field(default_factory=uuid7)
+    is_active: bool = True
+    last_called_at: datetime | None = None
 
 
 @dataclass
@@ -79,6 +83,9 @@ class Directory:
 
     def names(self, tenant_id: UUID, ids: Any) -> dict[UUID, str]:
         return {known.id: known.name for known in self.webhooks if known.id in ids}
+
+    def listed(self, tenant_id: UUID | None, *, limit: int, ids: Any = None) -> list[KnownWebhook]:
+        return [known for known in self.webhooks if ids is None or known.id in ids][:limit]
 
     def payloads(self, tenant_id: UUID, event_ids: Any) -> dict[UUID, str]:
         self.asked.append(set(event_ids))

@@ -27,7 +27,6 @@ def test_admin_edits_an_integration_and_fires_a_test(
     logged_in: Page, site: RunningSite, receiver: Receiver, screenshot: Shot
 ) -> None:
     page = logged_in
-    screenshot("admin-index")
 
     # A tenant.
     page.goto(f"{site.url}/admin/integrations/tenant/add/")

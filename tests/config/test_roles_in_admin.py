@@ -20,7 +20,7 @@ OWN_ACCOUNT = {"logout", "password_change", "two_step", "jsi18n"}
 OPEN = {"login", "log_in_code"}
 # Auditors open these; the forms that add and delete are closed to them, and other pages of a model may be.
 READABLE = re.compile(
-    r"^$|_changelist$|(?<!password)_change$|_history$|^(index|two_step|password_change|password_change_done)$"
+    r"^$|_changelist$|(?<!password)_change$|_history$|dashboard(_data)?$|^(index|two_step|password_change|password_change_done)$"
 )
 NEVER_READABLE = re.compile(r"_add$|_delete$|^webhooks_webhook_(test|playground|recover|secret|rotate|derived_url)$")
 MODELS = {f"{model._meta.app_label}/{model._meta.model_name}": model for model in admin.site._registry}
@@ -69,6 +69,7 @@ def test_finds_the_pages_of_every_model() -> None:
     for model in admin.site._registry:
         assert f"{model._meta.app_label}_{model._meta.model_name}_changelist" in names
     assert {"index", "webhooks_webhook_test", "two_step", "log_in_code"} <= names
+    assert {"dashboard_data", "tenant_dashboard", "tenant_dashboard_data"} <= names
 
 
 @pytest.mark.parametrize(("route", "name"), ROUTES, ids=IDS)

@@ -10,8 +10,15 @@ import pytest
 from integrations.activity.actor import Actor
 from integrations.errors import NotFoundError
 from integrations.models import Integration, Tenant
-from integrations.queries import base_url_for_webhooks, integration_in_slot, integrations_by_slot, shown_config
+from integrations.models.integration import Health
+from integrations.queries import (
+    base_url_for_webhooks,
+    integration_in_slot,
+    integrations_by_slot,
+    shown_config,
+)
 from integrations.services.integrations import change_integration, create_integration
+from integrations.services.tenants import delete_tenant
 
 BASE = "https://n8n.example.com/webhook/tenant123"
 
@@ -87,3 +94,32 @@ def test_base_url_is_none_when_the_provider_has_no_such_address(tenant: Tenant, 
     values: dict[str, Any] = {"phone_number_id": "1", "access_token": "EAAx"}
     made = create_integration(actor=admin_actor, tenant=tenant, provider="whatsapp", values=values)
     assert base_url_for_webhooks(tenant.id, made.id) is None
+
+
+def test_integrations_are_counted_by_provider_and_status(
+    tenant: Tenant, other_tenant: Tenant, n8n: Integration, admin_actor: Actor
+) -> None:
+    twilio = {"account_sid": "AC" + "0123456789abcdef" * 2, "auth_token": "f" * 32, "phone_number": "+15550100300"}
+    values = {"base_url": BASE, "api_key": "n8n_api_0123456789abcdef0123456789abcdef01234567"}
+    create_integration(actor=admin_actor, tenant=other_tenant, provider="n8n", values=values)
+    broken = create_integration(actor=admin_actor, tenant=tenant, provider="twilio", values=twilio)
+    off = create_integration(actor=admin_actor, tenant=other_tenant, provider="twilio", values=twilio)
+    Integration.objects.filter(id__in=[broken.id, off.id]).update(health=Health.REAUTH_REQUIRED)
+    Integration.objects.filter(id=off.id).update(enabled=False)
+
+    counts = integrations_by_provider()
+
+    assert counts == [
+        ProviderCount(provider="n8n", active=2, inactive=0, errors=0),
+        ProviderCount(provider="twilio", active=0, inactive=1, errors=1),
+    ]
+    found = {status: sum(row.status == status for row in Integration.objects.all()) for status in ("active", "error")}
+    assert found == {"active": sum(each.active for each in counts), "error": sum(each.errors for each in counts)}
+    assert [each.total for each in counts] == [2, 2]
+
+
+def test_integrations_of_deleted_tenants_are_not_counted(
+    other_tenant: Tenant, n8n: Integration, admin_actor: Actor
+) -> None:
+    delete_tenant(actor=admin_actor, tenant=n8n.tenant)
+    assert integrations_by_provider() == []

@@ -4,14 +4,16 @@ from uuid import uuid4
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from integrations.activity.actor import Actor
 from integrations.ids import uuid7
 from integrations.isolation.scope import tenant_scope
 from integrations.models import Tenant
+from integrations.services.tenants import delete_tenant
 from tests.webhooks.webhook_steps import URL
-from webhooks.directory import KnownWebhook, directory
-from webhooks.models import Payload, Webhook
+from webhooks.directory import KnownWebhook, ListedWebhook, directory
+from webhooks.models import Payload, Webhook, WebhookStats
 from webhooks.services.webhooks import create_webhook
 
 
@@ -41,6 +43,29 @@ def test_names_those_webhooks_that_exist(
     with tenant_scope(tenant):
         assert directory.names(tenant.id, [webhook.id, foreign.id, uuid4()]) == {webhook.id: "contact_form"}
         assert directory.names(tenant.id, []) == {}
+
+
+def test_lists_webhooks_by_name_of_one_tenant_or_of_all(
+    tenant: Tenant, other_tenant: Tenant, webhook: Webhook, admin_actor: Actor
+) -> None:
+    called_at = timezone.now()
+    orders = create_webhook(actor=admin_actor, tenant=tenant, workflow_name="orders", url=URL, is_active=False)
+    foreign = create_webhook(actor=admin_actor, tenant=other_tenant, workflow_name="foreign", url=URL)
+    WebhookStats.objects.update_or_create(
+        webhook_id=orders.id, defaults={"tenant_id": tenant.id, "last_called_at": called_at}
+    )
+    mine = [
+        ListedWebhook(webhook.id, "contact_form", tenant.id, is_active=True, last_called_at=None),
+        ListedWebhook(orders.id, "orders", tenant.id, is_active=False, last_called_at=called_at),
+    ]
+    with tenant_scope(tenant):
+        assert directory.listed(tenant.id, limit=10) == mine
+        assert directory.listed(tenant.id, limit=1) == mine[:1]
+        assert directory.listed(tenant.id, limit=10, ids=[orders.id, foreign.id]) == mine[1:]
+        assert [each.id for each in directory.listed(None, limit=10)] == [webhook.id, orders.id]
+    assert [each.name for each in directory.listed(None, limit=10)] == ["contact_form", "foreign", "orders"]
+    delete_tenant(actor=admin_actor, tenant=other_tenant)
+    assert directory.listed(None, limit=10) == mine
 
 
 def test_reads_payloads_of_many_events_with_one_query(tenant: Tenant, other_tenant: Tenant) -> None:

@@ -38,6 +38,20 @@ def test_session_ends_after_half_an_hour_without_a_request(grace: User) -> None:
         assert not is_logged_in(client)
 
 
+def test_page_that_refreshes_itself_keeps_no_session_alive(grace: User) -> None:
+    with time_machine.travel("2026-03-01T12:00:00Z", tick=False) as clock:
+        client = Client()
+        client.force_login(grace)
+        assert is_logged_in(client)
+        for _ in range(59):
+            clock.shift(timedelta(seconds=30))
+            answer = client.get("/admin/dashboard/data/", headers={"Signalbox-Automatic": "1"})
+            assert answer.status_code == 200
+        clock.shift(timedelta(seconds=30))
+        answer = client.get("/admin/dashboard/data/", headers={"Signalbox-Automatic": "1"})
+        assert answer.status_code == 302
+
+
 def test_session_ends_twelve_hours_after_the_log_in_however_busy(grace: User) -> None:
     with time_machine.travel("2026-03-01T12:00:00Z", tick=False) as clock:
         client = Client()
