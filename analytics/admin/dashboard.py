@@ -114,7 +114,6 @@ def platform_dashboard(request: HttpRequest) -> Dashboard:
         "add_tenant_address": reverse("admin:integrations_tenant_add"),
         "webhooks_address": reverse("admin:webhooks_webhook_changelist"),
         "integrations": parts.integration_counts(readings.integrations),
-        # The alerts' own template, which their room brings.
     }
     return _dashboard(
         request, readings, more, failures_address=parts.failures_address(selection, target_id=selection.webhook_id)

@@ -21,6 +21,7 @@ from integrations.services.integrations import change_integration, create_integr
 from integrations.services.tenants import delete_tenant
 
 BASE = "https://n8n.example.com/webhook/tenant123"
+from integrations.statistics import ProviderCount, integrations_by_provider
 
 
 @pytest.fixture
