@@ -20,7 +20,7 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from integrations.isolation.transaction_settings import transaction_settings
 from integrations.partitioning.days import FIRST_DAY, day_bounds, day_of, default_partition_name, partition_name, today
-from integrations.partitioning.statements import create_day_and_empty_default_statements
+from integrations.partitioning.statements import create_day_and_empty_default_statements, storage_of
 
 T = TypeVar("T")
 
@@ -185,7 +185,7 @@ def _make_partition(table: str, day: date) -> bool:
         cursor.execute(f"LOCK TABLE {quote(default_partition_name(table))} IN ACCESS EXCLUSIVE MODE")
         if _exists(partition_name(table, day)):
             return False
-        for statement in create_day_and_empty_default_statements(table, day):
+        for statement in create_day_and_empty_default_statements(table, day, storage=storage_of(table)):
             cursor.execute(statement)
     return True
 

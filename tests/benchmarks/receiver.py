@@ -58,12 +58,12 @@ async def _serve() -> None:
 
 
 @contextmanager
-def running_receiver() -> Iterator[str]:
-    """Run a receiver in a process of its own, and give its address."""
+def running_receiver() -> Iterator[tuple[str, int]]:
+    """Run a receiver in a process of its own, and give its address and that process's id."""
     process = subprocess.Popen([sys.executable, "-m", __name__], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        yield ROOT_URL.format(port=int(process.stdout.readline()))
+        yield ROOT_URL.format(port=int(process.stdout.readline())), process.pid
     finally:
         process.kill()
         process.wait()

@@ -61,6 +61,8 @@ class Site:
     superuser: dict[str, Any]
     """How psycopg connects as the server's superuser, for its log."""
     server_log: Path
+    servers: dict[str, psutil.Process]
+    """Who works on deliveries besides the engines: PostgreSQL (with all its processes) and the receiver."""
     tenant: Tenant = field(init=False)
     target_ids: list[UUID] = field(init=False)
     """Its fifty webhooks."""
@@ -131,7 +133,11 @@ class Site:
 
     def seconds_until_done(self, count: int, *, since: float, limit: float = 120.0) -> float:
         """Wait until `count` deliveries are finished; return seconds since `since` (`time.monotonic`)."""
-        wait_until(lambda: self.done() >= count, f"{count} deliveries are finished", limit)
+        with psycopg.connect(self.processes.database_url, autocommit=True) as connection:  # one: each takes a process
+            done = "SELECT coalesce(sum(total_calls), 0) >= %s FROM webhooks_webhookstats"
+            wait_until(
+                lambda: connection.execute(done, [count]).fetchall()[0][0], f"{count} deliveries are finished", limit
+            )
         return time.monotonic() - since
 
     @contextmanager
@@ -166,13 +172,16 @@ def running_site(report: Report, *, is_quick: bool) -> Iterator[Site]:
         with EmbeddedServers(folder) as servers:
             urls = {"DATABASE": servers.start_postgres(), "REDIS": servers.start_redis()}
             os.environ.update({f"SIGNALBOX_TEST_{name}_URL": url for name, url in urls.items()})
-            with site_environment() as environment, running_receiver() as receiver:
+            with site_environment() as environment, running_receiver() as (receiver, receiver_pid):
                 os.environ.update(environment | _SETTINGS)
                 with _Processes(folder) as processes:
                     _set_up_django(processes)
                     places = places_of(folder)
                     superuser = {"host": str(places.sockets), "port": 5432, "user": "postgres", "dbname": "postgres"}
-                    yield Site(processes, receiver, report, is_quick, superuser, folder / "postgres.log")
+                    postgres_pid = int((places.data / "postmaster.pid").read_text().split("\n", 1)[0])
+                    pids = {"PostgreSQL": postgres_pid, "receiver": receiver_pid}
+                    parties = {name: psutil.Process(pid) for name, pid in pids.items()}
+                    yield Site(processes, receiver, report, is_quick, superuser, folder / "postgres.log", parties)
     finally:
         remove(folder)
 

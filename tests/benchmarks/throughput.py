@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import psutil
 
-from tests.benchmarks.report import Bar, middle
+from tests.benchmarks.processor_time import ProcessorTime
+from tests.benchmarks.report import Bar, middle, number
 
 if TYPE_CHECKING:
     from tests.benchmarks.site import Site
@@ -17,24 +19,33 @@ WARM_UP = 2_000
 RUNS = 3
 
 
-def _runs(site: Site, *, deliveries: int, webhooks: int) -> tuple[float, str]:
+def _runs(site: Site, *, deliveries: int, webhooks: int, used: ProcessorTime) -> tuple[float, str]:
     """Return deliveries per second of the workers that are running; what comes first warms them up."""
     figures = []
-    _per_second(site, deliveries=WARM_UP, webhooks=webhooks)
+    _per_second(site, deliveries=WARM_UP, webhooks=webhooks, used=_parties(site))
     for _ in range(1 if site.is_quick else RUNS):
-        figures.append(_per_second(site, deliveries=deliveries, webhooks=webhooks))
+        figures.append(_per_second(site, deliveries=deliveries, webhooks=webhooks, used=used))
     return middle(figures)
 
 
-def _per_second(site: Site, *, deliveries: int, webhooks: int) -> float:
+def _per_second(site: Site, *, deliveries: int, webhooks: int, used: ProcessorTime) -> float:
     site.empty()
     site.load(deliveries, webhooks=webhooks)
-    return deliveries / site.seconds_until_done(deliveries, since=time.monotonic())
+    before = used.now()
+    per_second = deliveries / site.seconds_until_done(deliveries, since=time.monotonic())
+    used.add(before, deliveries)
+    return per_second
 
 
-def _processor_seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+def _parties(site: Site, engines: Sequence[psutil.Process] = ()) -> ProcessorTime:
+    return ProcessorTime({"engine": engines, **{name: [server] for name, server in site.servers.items()}})
+
+
+def _add_processor_time(site: Site, used: ProcessorTime, whose: str) -> None:
+    """Add what one delivery took of everybody, from when it is due until it is recorded."""
+    spent = used.microseconds()
+    parts = ", ".join(f"{name} {number(microseconds)}" for name, microseconds in spent.items())
+    site.report.add(SECTION, f"processor time of all for one delivery, {whose}", sum(spent.values()), "µs", note=parts)
 
 
 def run(site: Site) -> None:
@@ -42,28 +53,30 @@ def run(site: Site) -> None:
     count = 10_000 if site.is_quick else 40_000
     bare = report.bare_per_second
     with site.worker() as main:
-        (engine,) = main.children()
-        worked = _processor_seconds(engine)
-        one, note = _runs(site, deliveries=count, webhooks=50)
-        cost = (_processor_seconds(engine) - worked) / (count * (1 if site.is_quick else RUNS) + WARM_UP) * 1e6
+        used = _parties(site, main.children())
+        one, note = _runs(site, deliveries=count, webhooks=50, used=used)
         bars = [(Bar(5_000), one, "/s"), *([(Bar(0.4), one / bare, "of bare")] if bare else [])]
         if tasks := report.tasks_per_second:
             bars.append((Bar(10), one / tasks, "× tasks"))
         report.add(
             SECTION, "one worker process, 50 webhooks", one, "deliveries/s", bars=bars, is_compared=True, note=note
         )
+        cost = used.microseconds()["engine"]
         to_bare = f"{cost / report.bare_microseconds:.1f} times the bare loop's" if report.bare_microseconds else ""
         report.add(SECTION, "its engine's processor time for one delivery", cost, "µs", note=to_bare)
-        alone, note = _runs(site, deliveries=count // 2, webhooks=1)
+        _add_processor_time(site, used, "one process")
+        alone, note = _runs(site, deliveries=count // 2, webhooks=1, used=_parties(site, main.children()))
         what = "one worker process, one webhook alone"
         report.add(SECTION, what, alone, "deliveries/s", bars=[(Bar(2_000), alone, "/s")], is_compared=True, note=note)
         _add_memory(site, main)
-    with site.worker(processes=2):
-        two, note = _runs(site, deliveries=count, webhooks=50)
+    with site.worker(processes=2) as main:
+        used = _parties(site, main.children())
+        two, note = _runs(site, deliveries=count, webhooks=50, used=used)
         bars = [(Bar(1.4), two / one, "× one process")]
         report.add(
             SECTION, "two worker processes, 50 webhooks", two, "deliveries/s", bars=bars, is_compared=True, note=note
         )
+        _add_processor_time(site, used, "two processes")
     site.empty()
 
 

@@ -18,6 +18,8 @@ Report = Callable[..., Row]
 
 # After a kill: the silence after which leases are released (20 s), and what is left to be sent.
 RECOVERY_SECONDS = 45
+# Longer than a busy machine takes to fill the wire, so that no place is used a second time; shorter than the timeout.
+UNTIL_KILLED = 25
 FOUR = ("/a", "/b", "/c", "/d")
 
 
@@ -34,6 +36,7 @@ def fill_the_wire(scene: Scene, *, delay: float) -> None:
         scene.receiver.answer(path, times=40)
     scene.accept(600)
     scene.receiver.wait_for(4 * 40 + places(scene), timeout=60)
+    wait_until(lambda: scene.calls() >= 4 * 40, "what was answered is recorded")
 
 
 def test_nothing_is_lost_when_a_child_is_killed_in_the_middle_of_a_post(
@@ -41,7 +44,7 @@ def test_nothing_is_lost_when_a_child_is_killed_in_the_middle_of_a_post(
 ) -> None:
     worker = site.run_worker()
     (child,) = worker.children()
-    fill_the_wire(scene, delay=5)
+    fill_the_wire(scene, delay=UNTIL_KILLED)
 
     child.kill()
     killed = time.monotonic()
@@ -55,7 +58,7 @@ def test_nothing_is_lost_when_a_child_is_killed_in_the_middle_of_a_post(
 
 def test_nothing_is_lost_when_the_main_process_is_killed(site: FaultSite, scene: Scene, report: Report) -> None:
     worker = site.run_worker()
-    fill_the_wire(scene, delay=5)
+    fill_the_wire(scene, delay=UNTIL_KILLED)
 
     children = site.kill_main(worker)
     killed = time.monotonic()

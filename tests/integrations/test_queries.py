@@ -19,9 +19,9 @@ from integrations.queries import (
 )
 from integrations.services.integrations import change_integration, create_integration
 from integrations.services.tenants import delete_tenant
+from integrations.statistics import ProviderCount, integrations_by_provider
 
 BASE = "https://n8n.example.com/webhook/tenant123"
-from integrations.statistics import ProviderCount, integrations_by_provider
 
 
 @pytest.fixture

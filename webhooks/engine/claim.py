@@ -18,15 +18,16 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
-from webhooks.engine.database import uuid_array
+from webhooks.engine.database import engine_cursor, uuid_array
 from webhooks.engine.limits import CLAIM_ROWS, MIN_TENANT_ROWS, PREFETCH
 from webhooks.engine.senders import Claimed
 from webhooks.engine.token_bucket import capacity, tokens
 
 ZERO: Final = UUID(int=0)
 
-# `tenants` and the two walks are recursive: each step is one probe of the partial index for the next key. The walk over
-# a tenant's targets begins after the last target that was served, and wraps. Steps are made only as rows are asked for.
+# `tenants` and the two walks are recursive: each step is one probe of the index for the next key. The walk over a tenant's
+# targets begins after the last target that was served, and wraps. Steps are made only as rows are asked for. Leased rows
+# are in the index like all others, and are passed by where rows are taken: there are never many of one target.
 #
 # The rows to lease are named as one list, so that they are looked up one by one, whatever PostgreSQL thinks of the rest.
 # `room` is what may be claimed of one target: what its lane has room for; where there are more engines than places,
@@ -37,16 +38,16 @@ ZERO: Final = UUID(int=0)
 # are locked in the order of their keys, as recording transactions lock them.
 _CLAIM: Final = f"""
 WITH RECURSIVE tenants AS (
-    (SELECT tenant_id FROM webhooks_due WHERE lease_by IS NULL AND tenant_id > %(after)s ORDER BY tenant_id LIMIT 1)
+    (SELECT tenant_id FROM webhooks_due WHERE tenant_id > %(after)s ORDER BY tenant_id LIMIT 1)
     UNION ALL
     SELECT next.tenant_id FROM tenants, LATERAL (
         SELECT due.tenant_id FROM webhooks_due AS due
-        WHERE due.lease_by IS NULL AND due.tenant_id > tenants.tenant_id ORDER BY due.tenant_id LIMIT 1
+        WHERE due.tenant_id > tenants.tenant_id ORDER BY due.tenant_id LIMIT 1
     ) AS next
 ), leased AS MATERIALIZED (
     SELECT target_id, count(*) AS rows FROM webhooks_due WHERE lease_by IS NOT NULL GROUP BY target_id
 ), picked AS (
-    SELECT ready.delivery_id, tenants.tenant_id, ready.target_id, ready.rate_limit
+    SELECT ready.delivery_id, tenants.tenant_id, ready.target_id, ready.rate_limit, row_number() OVER () AS position
     FROM tenants
     CROSS JOIN LATERAL (
         SELECT 1 FROM integrations_tenant
@@ -66,21 +67,21 @@ WITH RECURSIVE tenants AS (
     ) AS cursor
     CROSS JOIN LATERAL (
         WITH RECURSIVE onward AS (
-            (SELECT target_id FROM webhooks_due WHERE lease_by IS NULL AND tenant_id = tenants.tenant_id
+            (SELECT target_id FROM webhooks_due WHERE tenant_id = tenants.tenant_id
                 AND target_id > cursor.after ORDER BY target_id LIMIT 1)
             UNION ALL
             SELECT next.target_id FROM onward, LATERAL (
                 SELECT due.target_id FROM webhooks_due AS due
-                WHERE due.lease_by IS NULL AND due.tenant_id = tenants.tenant_id AND due.target_id > onward.target_id
+                WHERE due.tenant_id = tenants.tenant_id AND due.target_id > onward.target_id
                 ORDER BY due.target_id LIMIT 1
             ) AS next
         ), wrapped AS (
-            (SELECT target_id FROM webhooks_due WHERE lease_by IS NULL AND tenant_id = tenants.tenant_id
+            (SELECT target_id FROM webhooks_due WHERE tenant_id = tenants.tenant_id
                 AND target_id <= cursor.after ORDER BY target_id LIMIT 1)
             UNION ALL
             SELECT next.target_id FROM wrapped, LATERAL (
                 SELECT due.target_id FROM webhooks_due AS due
-                WHERE due.lease_by IS NULL AND due.tenant_id = tenants.tenant_id AND due.target_id > wrapped.target_id
+                WHERE due.tenant_id = tenants.tenant_id AND due.target_id > wrapped.target_id
                     AND due.target_id <= cursor.after
                 ORDER BY due.target_id LIMIT 1
             ) AS next
@@ -150,8 +151,9 @@ WITH RECURSIVE tenants AS (
         rate_refilled_at = greatest(bucket.rate_refilled_at, now())
 )
 UPDATE webhooks_due AS due SET lease_by = %(engine)s, leased_at = now()
-WHERE due.delivery_id = ANY((SELECT ids FROM chosen)::uuid[])
-RETURNING array_position((SELECT ids FROM chosen), due.delivery_id), {", ".join(f"due.{name}" for name in Claimed._fields)}
+FROM picked
+WHERE due.delivery_id = ANY((SELECT ids FROM chosen)::uuid[]) AND picked.delivery_id = due.delivery_id
+RETURNING picked.position, {", ".join(f"due.{name}" for name in Claimed._fields)}
 """  # noqa: S608  (put together from our own constants)
 
 _GIVE_BACK_UNKNOWN: Final = """
@@ -211,7 +213,7 @@ class Claimer:
             "tenant_limit": settings.TENANT_DELIVERIES_PER_MINUTE,
             "rows": rows,
         }
-        with connection.cursor() as cursor:
+        with engine_cursor() as cursor:
             cursor.execute(_CLAIM, parameters)
             found = sorted(cursor.fetchall())
         claimed = [Claimed._make(row[1:]) for row in found]

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import struct
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, ParamSpec, TypeVar
+from contextlib import contextmanager
+from typing import Any, Final, ParamSpec, TypeVar
 from uuid import UUID
 
 import psycopg
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,6 +25,10 @@ _CONNECTION_ERRORS: Final = (OperationalError, InterfaceError, psycopg.Operation
 
 CLOSE_SECONDS: Final = 2.0
 
+_UUID_OID: Final = 2950
+_UUID_ARRAY_OID: Final = 2951
+_UUID_BYTES: Final = struct.pack(">i", 16)
+
 
 def uuid_array(ids: Iterable[UUID]) -> str:
     """Return ids as an array literal for `%s::uuid[]`: several times cheaper than a list, which psycopg quotes one by one.
@@ -27,6 +36,68 @@ def uuid_array(ids: Iterable[UUID]) -> str:
     Without hyphens, which PostgreSQL does not need, and which are most of what `str` takes.
     """
     return "{" + ",".join([f"{identifier.int:032x}" for identifier in ids]) + "}"
+
+
+class UuidArray(bytes):
+    """Ids as PostgreSQL's own binary form of `uuid[]`, for `engine_cursor`: it need not read a text of 32 digits for each."""
+
+    @classmethod
+    def of(cls, ids: Iterable[UUID]) -> UuidArray:
+        found = [_UUID_BYTES + identifier.bytes for identifier in ids]
+        # Dimensions (none of an empty array), whether there are nulls, the elements' type, how many, from which index on.
+        shape = struct.pack(">iIIiI", 1, 0, _UUID_OID, len(found), 1) if found else struct.pack(">iII", 0, 0, _UUID_OID)
+        return cls(shape + b"".join(found))
+
+
+class _UuidArrayDumper(Dumper):
+    format = Format.BINARY
+    oid = _UUID_ARRAY_OID
+
+    def dump(self, obj: UuidArray) -> bytes:
+        return obj
+
+
+class _Session(threading.local):
+    """What is known of this thread's connection."""
+
+    dumps_arrays: psycopg.Connection[Any] | None = None
+    begun: psycopg.Connection[Any] | None = None
+
+
+_session = _Session()
+
+
+@contextmanager
+def engine_cursor() -> Iterator[psycopg.Cursor[Any]]:
+    """Give psycopg's own cursor, whose values travel beside the statement and not in it.
+
+    In the engine's threads the statement is prepared as well, where the session is the engine's own (`_begin_session`).
+    """
+    with connection.cursor():  # opens the connection
+        raw = connection.connection
+        if _session.dumps_arrays is not raw:
+            raw.adapters.register_dumper(UuidArray, _UuidArrayDumper)
+            _session.dumps_arrays = raw
+        with psycopg.Cursor(raw) as cursor:
+            yield cursor
+
+
+def _begin_session() -> None:
+    """Let PostgreSQL keep the plans of the engine's statements, which take as long to make as many of them to run.
+
+    Not behind a pooler, where the next transaction may meet another server: there the process that answers is not the
+    one that the connection was said to be with. Plans must serve any values and any size of the tables, since they are
+    made early: they look rows up by key, which costs little where a table is small.
+    """
+    connection.ensure_connection()
+    raw = connection.connection
+    if _session.begun is raw:
+        return
+    row = raw.execute("SELECT pg_backend_pid()").fetchone()
+    if row is not None and row[0] == raw.info.backend_pid:
+        raw.execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off")
+        raw.prepare_threshold = 0
+    _session.begun = raw
 
 
 class DatabaseThread:
@@ -48,6 +119,7 @@ class DatabaseThread:
 
 def _run(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     try:
+        _begin_session()
         return work(*args, **kwargs)
     except _CONNECTION_ERRORS:
         connection.close()

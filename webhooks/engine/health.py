@@ -17,7 +17,7 @@ from psycopg import Cursor
 
 from analytics.recording import CallRecord
 from webhooks.breaker import BreakerState, Health, Sign, after, sign_of
-from webhooks.engine.database import uuid_array
+from webhooks.engine.database import UuidArray
 
 logger = structlog.get_logger(__name__)
 
@@ -71,7 +71,7 @@ def record_health(
     concerned = failed.union(with_history)
     if not concerned:
         return Consequences()
-    cursor.execute(_LOCK, [uuid_array(concerned)])
+    cursor.execute(_LOCK, [UuidArray.of(concerned)])
     is_open, is_failing, changed = set(), set(), {}
     for webhook_id, failures, opened, open_until, failing_since, now in cursor.fetchall():
         before = Health(failures, opened, open_until, failing_since)
@@ -88,7 +88,7 @@ def record_health(
         cursor.execute(
             _WRITE,
             [
-                uuid_array(changed),
+                UuidArray.of(changed),
                 [health.consecutive_failures for health in healths],
                 [health.opened_count for health in healths],
                 [health.open_until for health in healths],

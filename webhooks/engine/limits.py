@@ -7,11 +7,11 @@ from typing import Final
 # Requests on the wire at once. High enough that a dozen hanging endpoints (16 places each) do not fill it.
 MAX_IN_FLIGHT: Final = 512
 # Rows leased at once: waiting here, on the wire, or sent and not yet recorded. It bounds memory, and what is sent twice
-# after a crash is at most what is on the wire.
+# after a crash, which is what is on the wire or was not recorded yet.
 MAX_LEASED: Final = 2048
 MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
 # Rows of one claim, of one tenant in it at least, and held for a webhook as a multiple of its places.
-CLAIM_ROWS: Final = 256
+CLAIM_ROWS: Final = 512
 MIN_TENANT_ROWS: Final = 16
 PREFETCH: Final = 4
 # Seconds between looks into an idle queue; into one that had some rows a moment ago (half the wait of a steady flow, for
@@ -19,8 +19,9 @@ PREFETCH: Final = 4
 POLL_SECONDS: Final = 0.05
 BUSY_POLL_SECONDS: Final = 0.02
 MIN_CLAIM_PAUSE: Final = 0.005
-# Outcomes are recorded together: so many, or so many seconds after the batch before.
-BATCH_ROWS: Final = 300
+# Outcomes are recorded together: so many, or so many seconds after the batch before. What a transaction costs whatever is
+# in it (totals and rollups of each webhook, commit) is shared by all.
+BATCH_ROWS: Final = 1000
 BATCH_SECONDS: Final = 0.05
 # Heartbeats; an engine silent for longer has lost its leases, and stops sending a little earlier by itself.
 HEARTBEAT_SECONDS: Final = 5.0

@@ -19,11 +19,11 @@ from uuid import UUID
 
 import psycopg
 import structlog
-from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError, connection, transaction
+from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError, transaction
 from psycopg import Cursor
 
 from analytics.recording import CallRecord, copy_calls, recorded_ids, upsert_rollups, without_content
-from webhooks.engine.database import uuid_array
+from webhooks.engine.database import UuidArray, engine_cursor
 from webhooks.engine.health import HAS_HISTORY, Consequences, record_health
 from webhooks.engine.senders import Attempted, Dropped, Outcome, Postponed, Withheld
 
@@ -50,7 +50,7 @@ _RETRY_DUE: Final = """
     FROM unnest(%s::uuid[], %s::float8[], %s::int[]) AS next (id, delay, attempt)
     WHERE due.delivery_id = next.id
 """
-# The ids stand in the statement twice: as a list they let PostgreSQL leave out all other partitions when it plans.
+# The bounds let PostgreSQL leave out all other days' partitions, also where it keeps a plan for any values.
 _UPDATE_DELIVERIES: Final = """
     UPDATE webhooks_delivery AS delivery
     SET state = new.state, attempts = new.attempts, last_status_code = new.status_code, last_error = new.error,
@@ -59,6 +59,7 @@ _UPDATE_DELIVERIES: Final = """
     FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(attempts)s::int[], %(statuses)s::int[], %(errors)s::text[],
         %(delays)s::float8[]) AS new (id, state, attempts, status_code, error, delay)
     WHERE delivery.id = new.id AND delivery.id = ANY(%(ids)s::uuid[])
+        AND delivery.id BETWEEN %(lowest)s::uuid AND %(highest)s::uuid
 """
 _CANCEL_DELIVERIES: Final = """
     UPDATE webhooks_delivery SET state = 'cancelled', next_attempt_at = NULL, finished_at = now()
@@ -111,8 +112,8 @@ def record_outcomes(engine_id: UUID, outcomes: Sequence[Outcome], *, again: bool
 def _without_recorded(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """An attempt is stored in one transaction with what follows from it: if one is there, so is the other."""
     calls = [outcome.call for outcome in outcomes if isinstance(outcome, Attempted)]
-    with connection.cursor() as cursor:
-        recorded = recorded_ids(cursor.cursor, calls)
+    with engine_cursor() as cursor:
+        recorded = recorded_ids(cursor, calls)
     return [outcome for outcome in outcomes if not (isinstance(outcome, Attempted) and outcome.call.id in recorded)]
 
 
@@ -135,8 +136,7 @@ def _record_or_split(engine_id: UUID, outcomes: Sequence[Outcome]) -> Consequenc
 
 
 def _record(engine_id: UUID, outcomes: Sequence[Outcome]) -> Consequences:
-    with transaction.atomic(), connection.cursor() as django_cursor:
-        cursor: Cursor[Any] = django_cursor.cursor
+    with transaction.atomic(), engine_cursor() as cursor:
         cursor.execute(_LOOK_UP_BY_KEY)
         leased = _locked_leases(cursor, engine_id, outcomes)
         batch = _Batch()
@@ -154,7 +154,7 @@ def _record(engine_id: UUID, outcomes: Sequence[Outcome]) -> Consequences:
 
 def _locked_leases(cursor: Any, engine_id: UUID, outcomes: Sequence[Outcome]) -> set[tuple[UUID, int]]:
     """Lock the rows of these outcomes that are leased to this engine; return their deliveries and runs."""
-    cursor.execute(_LOCK_LEASED, [uuid_array(outcome.claimed.delivery_id for outcome in outcomes), engine_id])
+    cursor.execute(_LOCK_LEASED, [UuidArray.of(outcome.claimed.delivery_id for outcome in outcomes), engine_id])
     return set(cursor.fetchall())
 
 
@@ -192,14 +192,17 @@ class _Batch:
 
     def write_states(self, cursor: Cursor[Any]) -> None:
         if self.finished or self.cancelled:
-            cursor.execute(_FINISH_DUE, [uuid_array(self.finished + self.cancelled)])
+            cursor.execute(_FINISH_DUE, [UuidArray.of(self.finished + self.cancelled)])
         if self.again:
             _retry_due(cursor, self.again)
         if self.attempted:
+            ids = [outcome.claimed.delivery_id for outcome in self.attempted]
             cursor.execute(
                 _UPDATE_DELIVERIES,
                 {
-                    "ids": uuid_array(outcome.claimed.delivery_id for outcome in self.attempted),
+                    "ids": UuidArray.of(ids),
+                    "lowest": min(ids),
+                    "highest": max(ids),
                     "states": [outcome.decision.next.value for outcome in self.attempted],
                     "attempts": [_attempts_after(outcome) for outcome in self.attempted],
                     "statuses": [outcome.call.status_code for outcome in self.attempted],
@@ -208,12 +211,12 @@ class _Batch:
                 },
             )
         if self.cancelled:
-            cursor.execute(_CANCEL_DELIVERIES, [uuid_array(self.cancelled)])
+            cursor.execute(_CANCEL_DELIVERIES, [UuidArray.of(self.cancelled)])
 
 
 def _retry_due(cursor: Any, rows: Sequence[tuple[UUID, float, int]]) -> None:
     ids, delays, attempts = zip(*rows, strict=True)
-    cursor.execute(_RETRY_DUE, [uuid_array(ids), list(delays), list(attempts)])
+    cursor.execute(_RETRY_DUE, [UuidArray.of(ids), list(delays), list(attempts)])
 
 
 def _attempts_after(outcome: Attempted) -> int:
@@ -234,7 +237,7 @@ def _add_stats(cursor: Cursor[Any], by_webhook: Mapping[UUID, Sequence[CallRecor
     cursor.execute(
         _ADD_STATS,
         {
-            "ids": uuid_array(by_webhook),
+            "ids": UuidArray.of(by_webhook),
             "succeeded": [sum(call.is_final and call.success for call in group) for group in groups],
             "failed": [sum(call.is_final and not call.success for call in group) for group in groups],
             "attempts": [len(group) for group in groups],
@@ -250,12 +253,12 @@ def _hold(engine_id: UUID, withheld: Sequence[Withheld]) -> None:
     The lock on the webhooks' rows (before that on `due`, as the services that disable and enable take them) decides:
     whoever enables one later brings back what is held here; one that is enabled already keeps its rows in the queue.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_LOCK_WEBHOOKS, [uuid_array({outcome.claimed.target_id for outcome in withheld})])
+    with transaction.atomic(), engine_cursor() as cursor:
+        cursor.execute(_LOCK_WEBHOOKS, [UuidArray.of({outcome.claimed.target_id for outcome in withheld})])
         enabled = {webhook_id for webhook_id, is_active in cursor.fetchall() if is_active}
         leased = _locked_leases(cursor, engine_id, withheld)
         mine = [outcome.claimed for outcome in withheld if _run_of(outcome) in leased]
         if back := [(row.delivery_id, 0.0, row.attempt) for row in mine if row.target_id in enabled]:
             _retry_due(cursor, back)
         if held := [row.delivery_id for row in mine if row.target_id not in enabled]:
-            cursor.execute(_HOLD, [uuid_array(held)])
+            cursor.execute(_HOLD, [UuidArray.of(held)])

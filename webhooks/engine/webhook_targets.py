@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.utils import timezone
 
 from analytics.recording import ErrorKind
@@ -17,6 +17,7 @@ from integrations.egress.destination import Destination, header_lines
 from integrations.egress.errors import DestinationError, HeaderError
 from integrations.encryption.errors import KeyNotAtHandError, UnreadableSecretError
 from integrations.encryption.secret import Secret
+from webhooks.engine.database import UuidArray, engine_cursor
 from webhooks.engine.redaction import HIDDEN, Redactor
 from webhooks.errors import WebhookNotConfigured
 from webhooks.models import PayloadFormat, Webhook
@@ -44,6 +45,14 @@ _MAKE_STATS: Final = """
     INSERT INTO webhooks_webhookstats (webhook_id, tenant_id, total_calls, successful_calls, failed_calls, attempts)
     SELECT id, tenant_id, 0, 0, 0, 0 FROM webhooks_webhook WHERE id = ANY(%s::uuid[]) ORDER BY id
     ON CONFLICT (webhook_id) DO NOTHING
+"""
+# Asked for every claim. `is_new` says that totals or runtime are missing.
+_STATES: Final = """
+    SELECT webhook.id, webhook.version, webhook.is_active, tenant.is_active AND tenant.deleted_at IS NULL,
+        NOT EXISTS (SELECT FROM webhooks_webhookstats WHERE webhook_id = webhook.id)
+        OR NOT EXISTS (SELECT FROM webhooks_webhookruntime WHERE webhook_id = webhook.id) AS is_new
+    FROM webhooks_webhook AS webhook JOIN integrations_tenant AS tenant ON tenant.id = webhook.tenant_id
+    WHERE webhook.id = ANY(%s::uuid[])
 """
 
 
@@ -104,26 +113,23 @@ class Targets:
 
     def look_up(self, webhook_ids: Collection[UUID]) -> dict[UUID, State]:
         """Return the state of each webhook that exists. Database errors go through; other faults are logged."""
-        webhooks = Webhook.objects.filter(id__in=set(webhook_ids)).order_by("id")
-        rows = webhooks.values_list(
-            *("id", "version", "is_active", "tenant__is_active", "tenant__deleted_at"),
-            *("stats__webhook_id", "runtime__webhook_id"),
-        )
-        found = {row[0]: row[1:] for row in rows}
-        if new := sorted(webhook_id for webhook_id, row in found.items() if None in row[4:]):
-            with connection.cursor() as cursor:
-                cursor.execute(_MAKE_STATS, [new])
-                cursor.execute(_MAKE_RUNTIME, [new])
-        self._refresh({webhook_id: row[0] for webhook_id, row in found.items()})
-        return {
-            webhook_id: State(
+        with engine_cursor() as cursor:
+            cursor.execute(_STATES, [UuidArray.of(set(webhook_ids))])
+            found = cursor.fetchall()
+            if new := sorted(webhook_id for webhook_id, *_, is_new in found if is_new):
+                cursor.execute(_MAKE_STATS, [UuidArray.of(new)])
+                cursor.execute(_MAKE_RUNTIME, [UuidArray.of(new)])
+        self._refresh({webhook_id: version for webhook_id, version, *_ in found})
+        states = {}
+        for webhook_id, _, is_active, is_tenant_active, _ in found:
+            kept = self._kept.get(webhook_id)
+            states[webhook_id] = State(
                 is_active=is_active,
-                is_tenant_active=is_tenant_active and deleted_at is None,
-                target=self._kept[webhook_id].target if webhook_id in self._kept else None,
-                has_fault=webhook_id in self._kept and self._kept[webhook_id].has_fault,
+                is_tenant_active=is_tenant_active,
+                target=kept.target if kept else None,
+                has_fault=kept is not None and kept.has_fault,
             )
-            for webhook_id, (_, is_active, is_tenant_active, deleted_at, *_) in found.items()
-        }
+        return states
 
     def _refresh(self, versions: Mapping[UUID, int]) -> None:
         now = time.monotonic()

@@ -149,7 +149,7 @@ def test_refuses_partitions_named_directly(table: str) -> None:
     [
         ("integrations_integration", "integrations_integration_tenant_id"),
         ("webhooks_webhook", "webhooks_webhook_tenant_id"),
-        ("webhooks_due", "due_waiting"),
+        ("webhooks_due", "due_by_target"),
         ("analytics_webhookcall", "_tenant_id_id_idx"),
     ],
 )

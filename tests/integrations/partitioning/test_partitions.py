@@ -21,7 +21,7 @@ from integrations.partitioning.partitions import (
     remove_partitions_before,
 )
 from tests.integrations.partitioning.tables import TABLE, drop_day, id_of, in_days, partition_of, write_payload
-from webhooks.models import Payload
+from webhooks.models import Delivery, Payload
 
 pytestmark = pytest.mark.django_db
 
@@ -78,6 +78,29 @@ def test_gives_a_new_partition_the_indexes_of_its_table_and_nothing_else() -> No
             [partition_name(TABLE, in_days(2))],
         )
         assert cursor.fetchone() == (0,)
+
+
+def test_gives_a_new_partition_the_storage_parameters_of_the_default_one() -> None:
+    drop_day(in_days(2))
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {default_partition_name(TABLE)} SET (fillfactor = 40, autovacuum_enabled = off)")
+    make_partitions(days_ahead=15)
+
+    assert _storage_of(partition_name(TABLE, in_days(2))) == ["fillfactor=40", "autovacuum_enabled=off"]
+
+
+def test_every_days_deliveries_leave_room_for_the_version_that_says_how_they_ended() -> None:
+    make_partitions(days_ahead=15)
+
+    names = [partition.name for partition in list_partitions(Delivery)]
+    assert len(names) >= 17
+    assert {name: _storage_of(name) for name in names} == {name: ["fillfactor=50"] for name in names}
+
+
+def _storage_of(partition: str) -> list[str] | None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reloptions FROM pg_class WHERE oid = %s::regclass", [partition])
+        return cursor.fetchone()[0]  # type: ignore[no-any-return]
 
 
 def test_moves_strays_out_of_the_default_partition() -> None:

@@ -13,8 +13,11 @@ from webhooks.engine.senders import Claimed
 from webhooks.models import Delivery, Due, Event, Payload, Webhook
 
 
-def enqueue(tenant_id: UUID, target_id: UUID, *, count: int = 1, due_in: float = -1.0, **due: Any) -> list[UUID]:
-    """Store deliveries in the queue, due in so many seconds, in the order of the answer. The target need not exist."""
+def enqueue(tenant_id: UUID, target_id: UUID, *, count: int = 1, due_in: float = -60.0, **due: Any) -> list[UUID]:
+    """Store deliveries in the queue, due in so many seconds, in the order of the answer. The target need not exist.
+
+    What is due was so a minute ago: `now()` of a test in one transaction stands still while it stores more.
+    """
     due_at = timezone.now() + timedelta(seconds=due_in)
     rows = [
         Due(

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from analytics.models import WebhookCall
@@ -21,6 +21,7 @@ from tests.webhooks.engine.conftest import MakeWebhook
 from tests.webhooks.engine.queue_rows import enqueue, leased
 from tests.webhooks.webhook_steps import activity, update
 from webhooks.engine.claim import Claimer
+from webhooks.engine.database import engine_cursor
 from webhooks.engine.health import Consequences, record_health
 from webhooks.engine.record import record_outcomes
 from webhooks.engine.senders import Attempted
@@ -150,8 +151,8 @@ class CountingCursor:
 def statements(webhook: Webhook, call: dict[str, Any], *, has_history: bool) -> int:
     """Return how many statements it takes to record what this call says."""
     calls = {webhook.id: [attempted(webhook, **call).call]}
-    with transaction.atomic(), connection.cursor() as cursor:
-        counting = CountingCursor(cursor.cursor)
+    with transaction.atomic(), engine_cursor() as cursor:
+        counting = CountingCursor(cursor)
         record_health(counting, calls, with_history=[webhook.id] if has_history else [])
     return counting.statements
 
