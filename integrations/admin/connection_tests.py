@@ -20,11 +20,12 @@ from integrations.encryption.errors import EncryptionError
 from integrations.errors import InvalidInputError, ServiceError
 from integrations.models import Integration
 from integrations.providers.base import Capability, Provider
+from integrations.providers.outcome import TRANSIENT
 from integrations.providers.registry import UnknownProviderError, get_provider
 from integrations.services.connection_tests import check_connection, check_values
 from integrations.services.integration_health import bring_tests_forward
 
-RESULT_TONES: Final[dict[str, Tone]] = {"ok": "good", "rate_limited": "warning", "provider_down": "warning"}
+RESULT_TONES: Final[dict[str, Tone]] = {"ok": "good", **dict.fromkeys(TRANSIENT, "warning")}
 _ACTION_SECONDS: Final = 20.0
 
 
