@@ -146,6 +146,8 @@ def logging_configuration(*, level: str, as_json: bool) -> dict[str, Any]:
             # Django's own handlers would write a second, unscrubbed copy.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "level": level, "propagate": True},
+            # It logs at DEBUG what it signs, session tokens among it.
+            "botocore": {"level": "WARNING"},
             # An answer of 4xx has its line in the access log.
             "django.request": {"level": "ERROR"},
             # At a lower level these write addresses, headers or statements with values.

@@ -318,8 +318,9 @@ OUTBOUND_ALLOWED_NETWORKS = env.networks(
 )
 OUTBOUND_REQUIRE_HTTPS = IS_PRODUCTION
 
-# Minutes between two tests of an integration's connection; 0: only people test.
-CONNECTION_TEST_MINUTES = env.integer("CONNECTION_TEST_MINUTES", 60)
+# Minutes between two tests of an integration's connection; 0: only people test. Made-up credentials, which development is full
+# of, are not sent to real providers again and again.
+CONNECTION_TEST_MINUTES = env.integer("CONNECTION_TEST_MINUTES", 60 if IS_PRODUCTION else 0)
 if CONNECTION_TEST_MINUTES < 0:
     env.problems.append("CONNECTION_TEST_MINUTES must be a whole number of minutes, or 0 for no tests by itself.")
 

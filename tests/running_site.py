@@ -48,6 +48,7 @@ class RunningSite:
             "ENCRYPTION_KEY": secrets.token_hex(32),
             "PORT": str(self.port),
             "ENGINE_SHUTDOWN_GRACE": "3",
+            "CONNECTION_TEST_MINUTES": "0",
             "DJANGO_SUPERUSER_USERNAME": USERNAME,
             "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
         }

@@ -57,7 +57,7 @@ class ProviderForm(ServiceErrorForm):
     def _form_field(self, declared: Field) -> forms.Field:
         stored = self.instance.config.get(declared.name) if self.instance.provider == self.provider.key else None
         if declared.secret:
-            return SecretField(
+            secret = SecretField(
                 label=declared.label,
                 help_text=declared.help,
                 required=declared.required,
@@ -65,6 +65,9 @@ class ProviderForm(ServiceErrorForm):
                 clearable=not declared.required,
                 several_lines=declared.kind in _SEVERAL_LINES,
             )
+            if declared.kind in _SEVERAL_LINES:
+                secret.widget.attrs["placeholder"] = declared.example
+            return secret
         common: dict[str, Any] = {
             "label": declared.label,
             "help_text": declared.help,

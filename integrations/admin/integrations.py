@@ -7,14 +7,16 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 
 from integrations.admin.badges import Tone, badge
+from integrations.admin.connection_tests import answer_test, can_test, check_chosen, last_test
 from integrations.admin.credentials import CredentialPages
 from integrations.admin.integration_forms import PREFIX, ChooseProviderForm, ProviderForm, provider_form
 from integrations.admin.service_admin import add_service_error
@@ -30,18 +32,29 @@ from integrations.services.integrations import (
     replace_integration,
 )
 
+_CONNECTION = ("health", "last_test", "secret_changed_at", "expires_at")
 STATUS_TONES: dict[str, Tone] = {"active": "good", "inactive": "neutral", "error": "bad"}
 
 
 @admin.register(Integration)
 class IntegrationAdmin(CredentialPages):
-    list_display = ("name", "tenant", "provider", "state", "health", "owner", "updated_at", "updated_by_name")
+    list_display = (
+        *("name", "tenant", "provider", "state", "health", "owner"),
+        *("tested_at", "secret_changed_at", "expires_at"),
+    )
+    actions = ("check_connections",)
     list_filter = ("provider", "enabled", "health")
     list_select_related = ("tenant", "owner__user", "owner__tenant")
     search_fields = ("name", "tenant__name", "tenant__slug")
     search_help_text = "Search names and tenants."
-    readonly_fields = ("tenant", "provider", "state", "health", "version", "created", "updated")
+    readonly_fields = (
+        *("tenant", "provider", "state", "health", "last_test", "secret_changed_at", "expires_at"),
+        *("version", "created", "updated"),
+    )
     change_form_template = "admin/integrations/integration/change_form.html"
+
+    class Media:
+        js = ("signalbox/connection_test.js",)
 
     # --- Adding: first the kind, then its fields ---------------------------------------------------------------
 
@@ -74,7 +87,7 @@ class IntegrationAdmin(CredentialPages):
             ("Metadata", {"fields": ["metadata"], "classes": ["collapse"]}),
         ]
         if obj:
-            sections.append(("History", {"fields": ["health", "version", "created", "updated"]}))
+            sections.append(("History", {"fields": [*_CONNECTION, "version", "created", "updated"]}))
         return sections
 
     def get_readonly_fields(self, request: HttpRequest, obj: Integration | None = None) -> tuple[str, ...]:
@@ -109,7 +122,29 @@ class IntegrationAdmin(CredentialPages):
             self.changing_page(self.switch_provider_view),
             name="integrations_integration_switch_provider",
         )
-        return [switch, *self.credential_urls(), *super().get_urls()]
+        test_new = path(
+            "test-connection/",
+            self.changing_page(require_POST(self.test_connection_view)),
+            name="integrations_integration_test_new",
+        )
+        test_stored = path(
+            "<uuid:object_id>/test-connection/",
+            self.changing_page(require_POST(self.test_connection_view)),
+            name="integrations_integration_test",
+        )
+        return [switch, test_new, test_stored, *self.credential_urls(), *super().get_urls()]
+
+    # --- Testing the connection --------------------------------------------------------------------------------
+
+    def test_connection_view(self, request: HttpRequest, object_id: Any = None) -> JsonResponse:
+        """Test what the form holds, saved or not, and answer as JSON."""
+        integration = None if object_id is None else get_object_or_404(self.get_queryset(request), pk=object_id)
+        return answer_test(request, integration)
+
+    @admin.action(description="Test connection", permissions=["change"])
+    def check_connections(self, request: HttpRequest, queryset: QuerySet[Integration]) -> None:
+        for level, message in check_chosen(request, queryset.select_related("tenant")):
+            self.message_user(request, message, level)
 
     def switch_provider_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """Ask which provider, then for its fields; what is stored is replaced only by the confirmed form."""
@@ -155,6 +190,11 @@ class IntegrationAdmin(CredentialPages):
         context["can_switch_provider"] = (
             obj is not None and self.has_change_permission(request, obj) and len(providers_of_slot(obj.slot)) > 1
         )
+        provider = self._provider(request, obj)
+        if can_test(provider) and self.has_change_permission(request, obj):
+            context["test_url"] = self._address("test", obj.pk) if obj else self._address("test_new")
+            context["test_provider"] = provider.key
+            context["test_tenant"] = obj.tenant_id if obj else request.chosen["tenant"].pk  # type: ignore[attr-defined]
         return super().render_change_form(request, context, *args, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Integration]:
@@ -166,6 +206,10 @@ class IntegrationAdmin(CredentialPages):
     @admin.display(description="State", ordering="enabled")
     def state(self, integration: Integration) -> str:
         return badge(integration.status, STATUS_TONES[integration.status])
+
+    @admin.display(description="Last test")
+    def last_test(self, integration: Integration) -> str:
+        return last_test(integration)
 
     @admin.display(description="Configuration")
     def configuration(self, integration: Integration) -> SafeString:

@@ -13,9 +13,12 @@ from integrations.providers.receiving import Receiving
 PROVIDERS: dict[str, str] = {
     "whatsapp": "integrations.providers.whatsapp.provider.whatsapp",
     "twilio": "integrations.providers.twilio.provider.twilio",
+    "vonage": "integrations.providers.vonage.provider.vonage",
+    "aws_sns": "integrations.providers.aws_sns.provider.aws_sns",
     "n8n": "integrations.providers.n8n.provider.n8n",
     "slack": "integrations.providers.slack.provider.slack",
     "github": "integrations.providers.github.provider.github",
+    "custom": "integrations.providers.custom.provider.custom",
 }
 # Whom webhooks are received from: how each proves itself (`integrations.providers.receiving`).
 RECEIVING: dict[str, str] = {

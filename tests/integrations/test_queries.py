@@ -11,12 +11,8 @@ from integrations.activity.actor import Actor
 from integrations.errors import NotFoundError
 from integrations.models import Integration, Tenant
 from integrations.models.integration import Health
-from integrations.queries import (
-    base_url_for_webhooks,
-    integration_in_slot,
-    integrations_by_slot,
-    shown_config,
-)
+from integrations.providers.registry import slots
+from integrations.queries import base_url_for_webhooks, integration_in_slot, integrations_by_slot, shown_config
 from integrations.services.integrations import change_integration, create_integration
 from integrations.services.tenants import delete_tenant
 from integrations.statistics import ProviderCount, integrations_by_provider
@@ -31,12 +27,12 @@ def n8n(tenant: Tenant, admin_actor: Actor) -> Integration:
 
 
 def test_every_slot_is_there_when_all_are_empty(tenant: Tenant) -> None:
-    assert integrations_by_slot(tenant) == {"whatsapp": None, "sms": None, "n8n": None}
+    assert integrations_by_slot(tenant) == dict.fromkeys(slots())
 
 
 def test_slots_hold_the_tenants_own_defaults_only(tenant: Tenant, other_tenant: Tenant, n8n: Integration) -> None:
-    assert integrations_by_slot(tenant) == {"whatsapp": None, "sms": None, "n8n": n8n}
-    assert integrations_by_slot(other_tenant) == {"whatsapp": None, "sms": None, "n8n": None}
+    assert integrations_by_slot(tenant) == {**dict.fromkeys(slots()), "n8n": n8n}
+    assert integrations_by_slot(other_tenant) == dict.fromkeys(slots())
     Integration.objects.update(is_default=False)
     assert integrations_by_slot(tenant)["n8n"] is None
 

@@ -161,7 +161,7 @@ def test_switching_without_the_new_providers_secrets_is_refused(admin_client: Cl
     url = reverse("admin:integrations_integration_switch_provider", args=[twilio.pk])
     answer = admin_client.post(f"{url}?provider=other_sms", {"name": "SMS", "enabled": "on", "metadata": "{}"})
     assert answer.status_code == 200
-    assert answer.context["form"].errors["config_auth_token"]
+    assert answer.context["form"].errors["config_account_sid"]
     assert Integration.objects.get().provider == "twilio"
 
 

@@ -55,7 +55,7 @@ def url(tenant: Tenant) -> str:
         ("whatsapp", {**WHATSAPP, "provider": "twilio"}, "provider", "name one of whatsapp."),
         ("whatsapp", {**WHATSAPP, "provider": 5}, "provider", "name one of whatsapp."),
         ("sms", {key: value for key, value in TWILIO.items() if key != "provider"}, "provider", "required"),
-        ("sms", {**TWILIO, "provider": "vonage"}, "provider", "name one of twilio."),
+        ("sms", {**TWILIO, "provider": "telegraph"}, "provider", "name one of twilio, "),
         ("sms", {**TWILIO, "account_sid": "AC12"}, "account_sid", "32 hexadecimal"),
         ("sms", {**TWILIO, "phone_number": ""}, "phone_number", "Give phone_number or messaging_service_sid."),
         ("n8n", {}, "base_url", "required"),

@@ -298,6 +298,6 @@ def test_provider_must_be_named_only_where_a_slot_is_shared() -> None:
     for named in (None, "whatsapp", 5, ["twilio"], ""):
         with pytest.raises(InvalidInputError) as refused:
             provider_for_slot(slot="sms", named=named)
-        assert refused.value.errors["provider"][0].endswith("name one of twilio.")
+        assert refused.value.errors["provider"][0].endswith("name one of twilio, vonage, aws_sns.")
     with pytest.raises(NotFoundError, match="no slot fax"):
         provider_for_slot(slot="fax", named=None)
