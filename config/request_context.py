@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import structlog
@@ -82,6 +83,7 @@ def client_address(
     return client
 
 
+@lru_cache(maxsize=256)  # proxies pass on what clients write, of any length
 def parse_address(text: str) -> Address | None:
     """Return an address as proxies write it (`192.0.2.1`, `192.0.2.1:5678`, `[2001:db8::1]:5678`), or None."""
     text = text.strip()

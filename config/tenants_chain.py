@@ -13,6 +13,7 @@ from django.core.handlers.base import BaseHandler
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.urls import ResolverMatch, URLResolver, get_resolver
 
 TENANTS: Final = "/api/v1/"
 
@@ -35,6 +36,10 @@ class TenantsChainMiddleware:
         return self.get_response(request)
 
 
+# As many as there are such addresses: what is not found is not kept.
+_fixed: Final[dict[tuple[URLResolver, str], ResolverMatch]] = {}
+
+
 class _Views(BaseHandler):
     """Django's handler with no middleware of its own: it finds the view, calls it and renders what it returns."""
 
@@ -42,6 +47,17 @@ class _Views(BaseHandler):
         self._view_middleware: list[Any] = []
         self._template_response_middleware: list[Any] = []
         self._exception_middleware: list[Any] = []
+
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        """Find the view. For an address without variable parts this is always the same, and it is remembered."""
+        resolver = get_resolver()
+        match = _fixed.get((resolver, request.path_info))
+        if match is None:
+            match = resolver.resolve(request.path_info)
+            if not match.kwargs:
+                _fixed[resolver, request.path_info] = match
+        request.resolver_match = match
+        return match
 
     def view_response(self, request: HttpRequest) -> HttpResponseBase:
         """Return the view's answer. Raises what the view raises."""

@@ -12,12 +12,12 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import redis
 import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from integrations.redis_script import RedisScript
 
 logger = structlog.get_logger(__name__)
 
@@ -116,10 +116,7 @@ class SlidingWindow:
 
     def __init__(self, url: str, *, window: int) -> None:
         self._window = window
-        self._redis: Any = redis.Redis.from_url(
-            url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, retry=Retry(NoBackoff(), 0)
-        )
-        self._script = self._redis.register_script(_TAKE)
+        self._script = RedisScript(url, _TAKE, timeout=_TIMEOUT)
         self._outage = _Outage()
 
     def take(self, limits: Sequence[Limit]) -> Taken | None:
@@ -130,8 +127,8 @@ class SlidingWindow:
         if not self._outage.may_ask():
             return None
         try:
-            answer = self._script(
-                keys=[limit.key for limit in limits], args=[self._window, *(limit.count for limit in limits)]
+            answer = self._script.run(
+                len(limits), *[limit.key for limit in limits], self._window, *[limit.count for limit in limits]
             )
         except redis.RedisError as error:
             self._outage.goes_on(error)

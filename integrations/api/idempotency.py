@@ -24,6 +24,7 @@ else:
     _Base = object
 
 KEY_HEADER: Final = "Idempotency-Key"
+_KEY_IN_META: Final = "HTTP_IDEMPOTENCY_KEY"
 REPLAY_HEADER: Final = "Idempotency-Replayed"
 PARAMETER: Final = OpenApiParameter(
     KEY_HEADER,
@@ -53,7 +54,7 @@ class IdempotentPosts(_Base):
         # After this, REST framework looks for the method's handler: only what it does is done once. Who may not do it,
         # or asks for what is not there, uses up no key.
         view: Any = self
-        if KEY_HEADER in request.headers and remembers(self, request.method or "") and hasattr(self, "post"):
+        if given_key(request) is not None and remembers(self, request.method or "") and hasattr(self, "post"):
             view.post = partial(self._once, view.post)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
@@ -83,7 +84,7 @@ class IdempotentPosts(_Base):
         claimed = claim(
             tenant_id=tenant.id if tenant else None,
             audience=str(getattr(self, "audience", "")),
-            key=request.headers[KEY_HEADER],
+            key=given_key(request) or "",
             fingerprint=_fingerprint(request),
         )
         if isinstance(claimed, Remembered):
@@ -130,6 +131,12 @@ class IdempotentPosts(_Base):
             view.tenant = view.get_tenant()
         shown: dict[str, Any] = view.get(self.request, **kwargs).data
         return shown
+
+
+def given_key(request: Request) -> str | None:
+    """Return what the header holds, read without making `request.headers`, for which all headers are renamed."""
+    key: str | None = request.META.get(_KEY_IN_META)
+    return key
 
 
 def remembers(view: object, method: str) -> bool:

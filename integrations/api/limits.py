@@ -9,15 +9,16 @@ Answers say where the limits stand in the headers of draft-ietf-httpapi-ratelimi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, Final, NoReturn
+from uuid import UUID
 
 from django.conf import settings
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 
-from integrations.authentication.access import TenantAccess
 from integrations.sliding_window import Limit, SlidingWindow, Standing
 
 WINDOW_SECONDS: Final = 3600
@@ -30,11 +31,11 @@ def count_request(request: Request) -> None:
     Raises Throttled (429 with Retry-After) when one of them is used up.
     """
     access: Any = request.auth
-    limits = list(_limits(access))
-    if not limits:
+    policy = _policy(access.tenant.id, access.api_key_id, access.requests_per_hour, settings.TENANT_REQUESTS_PER_HOUR)
+    if not policy.limits:
         return
-    headers = {"RateLimit-Policy": ", ".join(f'"{limit.name}";q={limit.count};w={WINDOW_SECONDS}' for limit in limits)}
-    taken = _counts(settings.REDIS_PY_URL).take(limits)
+    headers = {"RateLimit-Policy": policy.header}
+    taken = _counts(settings.REDIS_PY_URL).take(policy.limits)
     if taken is not None:
         headers["RateLimit"] = ", ".join(_standing(standing, allowed=taken.allowed) for standing in taken.standings)
     request._request.rate_limit_headers = headers  # type: ignore[attr-defined]
@@ -42,13 +43,25 @@ def count_request(request: Request) -> None:
         _refuse(taken.standings)
 
 
-def _limits(access: TenantAccess) -> Iterator[Limit]:
+@dataclass(frozen=True, slots=True)
+class _Policy:
+    """The limits of a credential, and the header that tells them."""
+
+    limits: tuple[Limit, ...]
+    header: str
+
+
+@lru_cache(maxsize=4096)
+def _policy(tenant_id: UUID, key_id: UUID | None, of_key: int | None, of_tenant: int) -> _Policy:
     # In a cluster one script sees only keys that are kept together: those with the same text in braces are.
-    place = f"signalbox:requests:{{{access.tenant.id}}}"
-    if access.api_key_id is not None and access.requests_per_hour:
-        yield Limit("key", f"{place}:key:{access.api_key_id}", access.requests_per_hour)
-    if settings.TENANT_REQUESTS_PER_HOUR:
-        yield Limit("tenant", place, settings.TENANT_REQUESTS_PER_HOUR)
+    place = f"signalbox:requests:{{{tenant_id}}}"
+    limits = []
+    if key_id is not None and of_key:
+        limits.append(Limit("key", f"{place}:key:{key_id}", of_key))
+    if of_tenant:
+        limits.append(Limit("tenant", place, of_tenant))
+    header = ", ".join(f'"{limit.name}";q={limit.count};w={WINDOW_SECONDS}' for limit in limits)
+    return _Policy(tuple(limits), header)
 
 
 @cache

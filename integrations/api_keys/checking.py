@@ -24,6 +24,7 @@ from integrations.api_keys.key_text import KeyText
 from integrations.api_keys.models import APIKey
 from integrations.api_keys.rules import network
 from integrations.models.tenant import Tenant
+from integrations.postgresql import planned_statements
 
 logger = structlog.get_logger(__name__)
 
@@ -91,11 +92,10 @@ def check_key(text: str, *, address: str | None) -> StoredKey:
 
 
 def _find(prefix: str) -> StoredKey | None:
-    with connection.cursor() as cursor:
-        cursor.execute(_query(), [prefix])
-        row = cursor.fetchone()
-    if row is None:
+    rows = planned_statements.rows_of(_query(), [prefix])
+    if not rows:
         return None
+    (row,) = rows
     tenant = Tenant.from_db(connection.alias, _tenant_names(), row[len(_COLUMNS) :])
     return StoredKey(**dict(zip(_COLUMNS, row, strict=False)), tenant=tenant)
 

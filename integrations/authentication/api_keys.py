@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.models import AnonymousUser
 from rest_framework import status
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
@@ -19,7 +19,7 @@ from integrations.api_keys.checking import (
 )
 from integrations.api_keys.usage import counter
 from integrations.authentication.access import TenantAccess
-from integrations.authentication.drf import API_KEY_START, CHALLENGE
+from integrations.authentication.drf import API_KEY_START, CHALLENGE, authorization
 
 
 class KeyCannotBeChecked(APIException):
@@ -34,8 +34,8 @@ class APIKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer sb_…`; whatever does not begin so is left to the authentication of people."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, TenantAccess] | None:
-        scheme, *credentials = get_authorization_header(request).split() or [b""]
-        if scheme.lower() != b"bearer" or not credentials or not credentials[0].startswith(API_KEY_START):
+        scheme, credentials = authorization(request)
+        if scheme != b"bearer" or not credentials or not credentials[0].startswith(API_KEY_START):
             return None
         address = getattr(request, "client_address", None)
         text = credentials[0].decode("ascii", "replace") if len(credentials) == 1 else ""

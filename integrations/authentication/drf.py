@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
@@ -13,12 +13,22 @@ CHALLENGE = 'Bearer realm="signalbox"'
 API_KEY_START = b"sb_"
 
 
+def authorization(request: Request) -> tuple[bytes, list[bytes]]:
+    """Return the scheme of the Authorization header in lower case, blank without one, and what follows it.
+
+    REST framework looks for it in `request.headers`, for which all headers are renamed first.
+    """
+    given = request.META.get("HTTP_AUTHORIZATION", "")
+    scheme, *credentials = given.encode("iso-8859-1").split() or [b""]
+    return scheme.lower(), credentials
+
+
 class JWTAuthentication(BaseAuthentication):
     """`Authorization: Bearer <access token>`. A token that is sent and not valid is a 401, never an anonymous request."""
 
     def authenticate(self, request: Request) -> tuple[User, None] | None:
-        scheme, *credentials = get_authorization_header(request).split() or [b""]
-        if scheme.lower() != b"bearer":
+        scheme, credentials = authorization(request)
+        if scheme != b"bearer":
             return None
         if credentials and credentials[0].startswith(API_KEY_START):
             raise AuthenticationFailed("API keys are for /api/v1. The platform API takes access tokens.")

@@ -20,7 +20,7 @@ from uuid import UUID
 
 import structlog
 from django.apps import apps
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from integrations.isolation.thread_state import state
 
@@ -58,21 +58,28 @@ def arm(tenant_id: UUID) -> None:
     if not state.in_request:
         raise RuntimeError("A tenant's request passes integrations.isolation.middleware.TenantGuardMiddleware first.")
     state.request_tenant_id = tenant_id
-    if not is_armed():
+    wrappers = _wrappers()
+    if _refuse_outside_scope not in wrappers:
         # The first is the outermost: whoever adds and pops a wrapper of their own never pops this one.
-        connection.execute_wrappers.insert(0, _refuse_outside_scope)
+        wrappers.insert(0, _refuse_outside_scope)
 
 
 def disarm() -> None:
     """Let this thread query as it likes again."""
     state.request_tenant_id = None
-    if is_armed():
-        connection.execute_wrappers.remove(_refuse_outside_scope)
+    wrappers = _wrappers()
+    if _refuse_outside_scope in wrappers:
+        wrappers.remove(_refuse_outside_scope)
 
 
 def is_armed() -> bool:
     """Tell whether this thread serves a tenant's request."""
-    return _refuse_outside_scope in connection.execute_wrappers
+    return _refuse_outside_scope in _wrappers()
+
+
+def _wrappers() -> list[Any]:
+    """Return those of this thread's connection."""
+    return connections[DEFAULT_DB_ALIAS].execute_wrappers
 
 
 def _refuse_outside_scope(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.transaction import TransactionManagementError
 from psycopg.pq import TransactionStatus
 
 from integrations.isolation.guard import outside_scope
 
 if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
     from integrations.postgresql.base import DatabaseWrapper
 
 
@@ -28,25 +30,33 @@ def transaction_settings(settings: Mapping[str, str], *, durable: bool = False) 
             closed in it. PostgreSQL would answer the commit with a rollback, and all of the block's work be lost
             without a word.
     """
-    is_outermost = not connection.in_atomic_block
-    with ExitStack() as stack:
-        are_set = _enter(stack, settings if is_outermost else {}, durable=durable)
-        previous = {} if are_set else _exchange(settings)
+    opened = connections[DEFAULT_DB_ALIAS]
+    is_outermost = not opened.in_atomic_block
+    block = _AtomicWithSettings(settings if is_outermost else {}, durable=durable)
+    with block:
+        previous = {} if block.are_set else _exchange(settings)
         yield
-        _refuse_silent_rollback()
-        if not is_outermost and not connection.needs_rollback:
+        _refuse_silent_rollback(opened)
+        if not is_outermost and not opened.needs_rollback:
             _exchange(previous)
 
 
-def _enter(stack: ExitStack, settings: Mapping[str, str], *, durable: bool) -> bool:
-    """Open the transaction, and tell whether its BEGIN sets the settings: it does unless autocommit was off."""
-    opened: DatabaseWrapper = connection  # type: ignore[assignment]
-    opened.begin_with = settings
-    try:
-        stack.enter_context(transaction.atomic(durable=durable))
-        return bool(settings) and not opened.begin_with
-    finally:
-        opened.begin_with = {}  # also when nothing began: the thread's next transaction is not this one
+class _AtomicWithSettings(transaction.Atomic):
+    """`transaction.atomic` whose BEGIN sets settings, which `are_set` then tells: it does unless autocommit was off."""
+
+    def __init__(self, settings: Mapping[str, str], *, durable: bool) -> None:
+        super().__init__(DEFAULT_DB_ALIAS, savepoint=True, durable=durable)
+        self._settings = settings
+        self.are_set = False
+
+    def __enter__(self) -> None:
+        opened: DatabaseWrapper = connections[DEFAULT_DB_ALIAS]  # type: ignore[assignment]
+        opened.begin_with = self._settings
+        try:
+            super().__enter__()
+            self.are_set = bool(self._settings) and not opened.begin_with
+        finally:
+            opened.begin_with = {}  # also when nothing began: the thread's next transaction is not this one
 
 
 def _exchange(settings: Mapping[str, str]) -> dict[str, str]:
@@ -61,10 +71,11 @@ def _exchange(settings: Mapping[str, str]) -> dict[str, str]:
     return dict(zip(settings, row, strict=False))
 
 
-def _refuse_silent_rollback() -> None:
-    if connection.connection is None or connection.closed_in_transaction or connection.connection.closed:
+def _refuse_silent_rollback(opened: BaseDatabaseWrapper) -> None:
+    server = opened.connection
+    if server is None or opened.closed_in_transaction or server.closed:
         raise TransactionManagementError("The database connection was closed inside the block; its work is lost.")
-    if connection.connection.info.transaction_status is TransactionStatus.INERROR:
+    if server.info.transaction_status is TransactionStatus.INERROR:
         raise TransactionManagementError(
             "An SQL error was caught inside the block, so PostgreSQL rolls all of it back. "
             "Catch it around a transaction.atomic() of its own."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from integrations.activity.actor import Actor
 from integrations.errors import InvalidInputError
 from integrations.isolation.scope import ScopeConflictError, tenant_scope
 from integrations.models import Tenant
+from integrations.postgresql.base import DatabaseWrapper
 from integrations.services.tenants import update_tenant
 from tests.webhooks.webhook_steps import update
 from webhooks.errors import TenantInactive, WebhookInactive, WebhookNotConfigured
@@ -157,6 +159,22 @@ def test_accept_takes_what_only_looks_dangerous(tenant: Tenant, text: str) -> No
     event_id = accepted(tenant, [], {"a": text}).event_id
 
     assert text.replace("\\", "\\\\").replace("\x01", "\\u0001") in Payload.objects.get(id=event_id).body
+
+
+@pytest.mark.parametrize("keeps_plans", [True, False], ids=["alone", "behind a pooler"])
+@pytest.mark.parametrize(
+    "text", ['"', "\\", '\\"', '","', "{,}", "NULL", "", "it's", "%s", "a\nb\tc", "Zoë 🦉", "E'\\'"]
+)
+def test_accept_stores_every_text_as_it_came(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, text: str, keeps_plans: bool
+) -> None:
+    monkeypatch.setattr(DatabaseWrapper, "_plans_are_kept", lambda self: keeps_plans)
+
+    event_id = accepted(tenant, [], {"a": text}, triggered_by=text, metadata={"b": text}).event_id
+
+    event = Event.objects.get(id=event_id)
+    assert (event.triggered_by, event.metadata) == (text, {"b": text})
+    assert json.loads(Payload.objects.get(id=event_id).body) == {"a": text}
 
 
 @pytest.mark.parametrize(

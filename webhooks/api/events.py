@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.api.idempotency import KEY_HEADER
+from integrations.api.idempotency import KEY_HEADER, given_key
 from integrations.api.parsers import StrictJSONParser
 from integrations.api.problems import problem_of
 from integrations.api.tenancy import TenantMixin
@@ -129,7 +129,7 @@ def _events(request: Request) -> list[Any]:
         errors["events"] = ["Give a list of events."]
     if not body.keys() <= {"events"}:
         errors["non_field_errors"] = ["There is no field beside events."]
-    if KEY_HEADER in request.headers:
+    if given_key(request) is not None:
         errors["idempotency_key"] = [f"A batch takes no header {KEY_HEADER}: give each event its own key."]
     if is_waiting(request):
         errors["wait"] = ["A batch does not wait."]

@@ -11,7 +11,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from integrations.api.idempotency import KEY_HEADER, REPLAY_HEADER
+from integrations.api.idempotency import KEY_HEADER, REPLAY_HEADER, given_key
 from integrations.api.tenancy import TenantMixin
 from integrations.errors import InvalidInputError
 from webhooks.services.audience import Choose
@@ -45,7 +45,7 @@ class SendingMixin(TenantMixin):
 def with_key(request: Request, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the body with the idempotency key that it or the header gives; InvalidInputError when they differ."""
     given = dict(request.data if body is None else body)
-    in_body, in_header = given.get("idempotency_key"), request.headers.get(KEY_HEADER)
+    in_body, in_header = given.get("idempotency_key"), given_key(request)
     if in_header is not None:
         if in_body is not None and in_body != in_header:
             raise InvalidInputError(

@@ -16,6 +16,9 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
+from integrations.postgresql import planned_statements
+from integrations.postgresql.timed_cursor import timed
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -78,23 +81,21 @@ def engine_cursor() -> Iterator[psycopg.Cursor[Any]]:
         if _session.dumps_arrays is not raw:
             raw.adapters.register_dumper(UuidArray, _UuidArrayDumper)
             _session.dumps_arrays = raw
-        with psycopg.Cursor(raw) as cursor:
+        with timed(psycopg.Cursor)(raw) as cursor:
             yield cursor
 
 
 def _begin_session() -> None:
     """Let PostgreSQL keep the plans of the engine's statements, which take as long to make as many of them to run.
 
-    Not behind a pooler, where the next transaction may meet another server: there the process that answers is not the
-    one that the connection was said to be with. Plans must serve any values and any size of the tables, since they are
+    Not behind a pooler, where the next transaction may meet another server. Plans must serve any values and any size of the tables, since they are
     made early: they look rows up by key, which costs little where a table is small.
     """
     connection.ensure_connection()
     raw = connection.connection
     if _session.begun is raw:
         return
-    row = raw.execute("SELECT pg_backend_pid()").fetchone()
-    if row is not None and row[0] == raw.info.backend_pid:
+    if planned_statements.plans_are_kept():
         raw.execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off")
         raw.prepare_threshold = 0
     _session.begun = raw

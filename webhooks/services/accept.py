@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from integrations.ids import uuid7, uuid7_floor, uuid7_time
 from integrations.isolation.scope import tenant_scope
 from integrations.models import Tenant
+from integrations.postgresql import planned_statements
 from webhooks.errors import IdempotencyConflict
 from webhooks.models import TargetKind, Webhook
 from webhooks.queue import hint
@@ -167,25 +168,24 @@ def _store(
         stored[event_id] = Accepted(
             event_id, tuple(sorted(uuid7() for _ in wanted)), tuple(target.workflow_name for target in wanted)
         )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _STORE,
-            {
-                "tenant": tenant.id,
-                "kind": TargetKind.WEBHOOK,
-                "events": _uuids(new),
-                "event_types": [events[event_id].event_type for event_id in new],
-                "triggers": [events[event_id].triggered_by for event_id in new],
-                "metadata": [events[event_id].metadata for event_id in new],
-                "bodies": [events[event_id].body for event_id in new],
-                "deliveries": _uuids(id_ for answer in stored.values() for id_ in answer.delivery_ids),
-                "targets": _uuids(target.id for target in targets),
-                "delivery_events": _uuids(answer.event_id for answer in stored.values() for _ in answer.delivery_ids),
-                "max_retries": rules.max_retries,
-                "timeout_ms": rules.timeout_ms,
-                "retry_schedule": rules.retry_schedule,
-            },
-        )
+    planned_statements.run(
+        _STORE,
+        {
+            "tenant": tenant.id,
+            "kind": TargetKind.WEBHOOK,
+            "events": _uuids(new),
+            "event_types": _texts(events[event_id].event_type for event_id in new),
+            "triggers": _texts(events[event_id].triggered_by for event_id in new),
+            "metadata": _texts(events[event_id].metadata for event_id in new),
+            "bodies": _texts(events[event_id].body for event_id in new),
+            "deliveries": _uuids(id_ for answer in stored.values() for id_ in answer.delivery_ids),
+            "targets": _uuids(target.id for target in targets),
+            "delivery_events": _uuids(answer.event_id for answer in stored.values() for _ in answer.delivery_ids),
+            "max_retries": rules.max_retries,
+            "timeout_ms": rules.timeout_ms,
+            "retry_schedule": rules.retry_schedule,
+        },
+    )
     if targets:
         transaction.on_commit(hint)
     return stored
@@ -210,3 +210,9 @@ def _stored_earlier(event_ids: Collection[UUID]) -> dict[UUID, Accepted]:
 def _uuids(ids: Iterable[UUID]) -> str:
     """Return ids as an array literal: several times cheaper than a list, which psycopg quotes one by one."""
     return "{" + ",".join(map(str, ids)) + "}"
+
+
+def _texts(texts: Iterable[str]) -> str:
+    """Return texts as an array literal: PostgreSQL, "Array Input and Output Syntax"; each in quotes."""
+    quoted = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]
+    return '{"' + '","'.join(quoted) + '"}'

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection
-
 from integrations.models import Tenant
+from integrations.postgresql import planned_statements
 from integrations.tenant_lookup import is_uuid
 from webhooks.errors import TenantInactive, UnknownWebhook, WebhookInactive, WebhookNotConfigured
 from webhooks.models import Webhook
@@ -116,9 +115,9 @@ def _called(tenant: Tenant, targets: Sequence[Target]) -> Audience:
 
 
 def _candidates(tenant: Tenant, condition: str, parameters: Mapping[str, Any] | None = None) -> list[Target]:
-    with connection.cursor() as cursor:
-        cursor.execute(_CANDIDATES.format(condition=condition), {"tenant": tenant.id, **(parameters or {})})
-        rows = cursor.fetchall()
+    rows = planned_statements.rows_of(
+        _CANDIDATES.format(condition=condition), {"tenant": tenant.id, **(parameters or {})}
+    )
     if not rows:  # an active tenant without webhooks still has a row
         raise TenantInactive(f"The tenant {tenant.slug} is inactive and accepts nothing.")
     return [

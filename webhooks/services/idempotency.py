@@ -11,6 +11,7 @@ from django.db import connection
 
 from integrations.errors import InvalidInputError
 from integrations.idempotency_keys import WHAT_A_KEY_IS, is_key
+from integrations.postgresql import planned_statements
 
 BATCH: Final = 5_000
 _ACCEPTED: Final = 202
@@ -69,23 +70,22 @@ def remember(*, tenant_id: UUID, uses: Sequence[KeyUse]) -> dict[str, KeyUse]:
     if not ordered:
         return {}
     keys = [use.key for use in ordered]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _REMEMBER,
-            {
-                "tenant": tenant_id,
-                "status": _ACCEPTED,
-                "keys": keys,
-                "fingerprints": [use.fingerprint for use in ordered],
-                "events": [use.event_id for use in ordered],
-            },
-        )
-        new = {row[0] for row in cursor.fetchall()}
-        given_before = [key for key in keys if key not in new]
-        if not given_before:
-            return {}
-        cursor.execute(_RECALL, {"tenant": tenant_id, "keys": given_before})
-        return {row[0]: KeyUse(*row) for row in cursor.fetchall()}
+    stored = planned_statements.rows_of(
+        _REMEMBER,
+        {
+            "tenant": tenant_id,
+            "status": _ACCEPTED,
+            "keys": keys,
+            "fingerprints": [use.fingerprint for use in ordered],
+            "events": [use.event_id for use in ordered],
+        },
+    )
+    new = {key for (key,) in stored}
+    given_before = [key for key in keys if key not in new]
+    if not given_before:
+        return {}
+    known = planned_statements.rows_of(_RECALL, {"tenant": tenant_id, "keys": given_before})
+    return {row[0]: KeyUse(*row) for row in known}
 
 
 def forget_expired() -> int:

@@ -25,6 +25,7 @@ OUTSIDE_SCOPE = {
 PAST_THE_CURSOR = {
     "analytics/recording.py: copy": "the engine records",
     "config/embedded/postgres.py: connect": "starts the embedded server",
+    "integrations/redis_script.py: connect": "connects to Redis",
     "integrations/isolation/transaction_settings.py: connection": "asks the driver for the transaction's state",
 }
 DRIVER = {"copy", "stream", "callproc", "connection", "connect"}
@@ -66,7 +67,7 @@ def test_goes_past_djangos_cursors_only_where_no_tenant_asks() -> None:
         if isinstance(node, ast.Attribute)
         and node.attr in DRIVER
         and isinstance(node.value, ast.Name)
-        and node.value.id in {"cursor", "connection", "wrapper", "psycopg"}
+        and node.value.id in {"cursor", "connection", "opened", "wrapper", "psycopg"}
     }
 
     assert found == set(PAST_THE_CURSOR)
