@@ -16,6 +16,7 @@ PROVIDERS: dict[str, str] = {
     "n8n": "integrations.providers.n8n.provider.n8n",
     "slack": "integrations.providers.slack.provider.slack",
     "github": "integrations.providers.github.provider.github",
+    "chatwoot": "integrations.providers.chatwoot.provider.chatwoot",
 }
 # Whom webhooks are received from: how each proves itself (`integrations.providers.receiving`).
 RECEIVING: dict[str, str] = {
