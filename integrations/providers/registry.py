@@ -17,6 +17,7 @@ PROVIDERS: dict[str, str] = {
     "slack": "integrations.providers.slack.provider.slack",
     "github": "integrations.providers.github.provider.github",
     "chatwoot": "integrations.providers.chatwoot.provider.chatwoot",
+    "salesforce": "integrations.providers.salesforce.provider.salesforce",
 }
 # Whom webhooks are received from: how each proves itself (`integrations.providers.receiving`).
 RECEIVING: dict[str, str] = {
