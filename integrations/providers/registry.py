@@ -18,6 +18,7 @@ PROVIDERS: dict[str, str] = {
     "github": "integrations.providers.github.provider.github",
     "chatwoot": "integrations.providers.chatwoot.provider.chatwoot",
     "salesforce": "integrations.providers.salesforce.provider.salesforce",
+    "hubspot": "integrations.providers.hubspot.provider.hubspot",
 }
 # Whom webhooks are received from: how each proves itself (`integrations.providers.receiving`).
 RECEIVING: dict[str, str] = {
