@@ -19,6 +19,7 @@ PROVIDERS: dict[str, str] = {
     "chatwoot": "integrations.providers.chatwoot.provider.chatwoot",
     "salesforce": "integrations.providers.salesforce.provider.salesforce",
     "hubspot": "integrations.providers.hubspot.provider.hubspot",
+    "zoho_crm": "integrations.providers.zoho_crm.provider.zoho_crm",
 }
 # Whom webhooks are received from: how each proves itself (`integrations.providers.receiving`).
 RECEIVING: dict[str, str] = {
