@@ -20,6 +20,7 @@ PROVIDERS: dict[str, str] = {
     "salesforce": "integrations.providers.salesforce.provider.salesforce",
     "hubspot": "integrations.providers.hubspot.provider.hubspot",
     "zoho_crm": "integrations.providers.zoho_crm.provider.zoho_crm",
+    "zoho_desk": "integrations.providers.zoho_desk.provider.zoho_desk",
 }
 # Whom webhooks are received from: how each proves itself (`integrations.providers.receiving`).
 RECEIVING: dict[str, str] = {
