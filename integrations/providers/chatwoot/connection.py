@@ -89,10 +89,10 @@ def explain(answer: Answer) -> ProviderError | None:
     if answer.status == 401:
         message = (
             "Chatwoot does not accept the access token: it must be a user's, from the profile settings, of this very server; "
-            f"a bot's may not be used here. Chatwoot says: {answer.words() or 'nothing'}."
+            f"a bot's may not be used here. Chatwoot says: {answer.words().rstrip('.') or 'nothing'}."
         )
         return ProviderError(Result.BAD_CREDENTIALS, message, status=401)
     if answer.status == 404 and answer.object_or_empty():
-        message = f"Chatwoot does not find it: check the account ID. Chatwoot says: {answer.words() or 'nothing'}."
+        message = f"Chatwoot does not find it: check the account ID. Chatwoot says: {answer.words().rstrip('.') or 'nothing'}."
         return ProviderError(Result.WRONG_HOST, message, status=404)
     return None
