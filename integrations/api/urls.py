@@ -51,9 +51,7 @@ urlpatterns = [
     platform_path("integrations/items/<uuid:integration>/unshare", IntegrationUnshare),
     platform_path("integrations/items/<uuid:integration>/rotate", CredentialRotation),
     platform_path("integrations/items/<uuid:integration>/versions", CredentialVersionList),
-    platform_path(
-        "integrations/items/<uuid:integration>/versions/<uuid:credential_version>/restore", CredentialVersionRestore
-    ),
+    platform_path("integrations/items/<uuid:integration>/versions/<uuid:version>/restore", CredentialVersionRestore),
     v1_path("integrations", IntegrationItems),
     v1_path("integrations/<uuid:integration>", IntegrationItem),
     v1_path("integrations/<uuid:integration>/logs", IntegrationLogs),
@@ -63,7 +61,7 @@ urlpatterns = [
     v1_path("integrations/<uuid:integration>/unshare", IntegrationUnshare),
     v1_path("integrations/<uuid:integration>/rotate", CredentialRotation),
     v1_path("integrations/<uuid:integration>/versions", CredentialVersionList),
-    v1_path("integrations/<uuid:integration>/versions/<uuid:credential_version>/restore", CredentialVersionRestore),
+    v1_path("integrations/<uuid:integration>/versions/<uuid:version>/restore", CredentialVersionRestore),
     # Nor is a slot called `statistics` or `resolved`.
     *tenant_paths("integrations/statistics", IntegrationStatistics),
     *tenant_paths("integrations/resolved/<str:slot>", ResolvedIntegration),

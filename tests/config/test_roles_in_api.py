@@ -38,6 +38,7 @@ WITHOUT_SECRETS = {
         "receiver",
         "redaction_rule",
         "rule",
+        "version",
     ),
 }
 
