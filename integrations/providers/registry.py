@@ -19,6 +19,7 @@ PROVIDERS: dict[str, str] = {
     "chatwoot": "integrations.providers.chatwoot.provider.chatwoot",
     "salesforce": "integrations.providers.salesforce.provider.salesforce",
     "hubspot": "integrations.providers.hubspot.provider.hubspot",
+    "pipedrive": "integrations.providers.pipedrive.provider.pipedrive",
 }
 # Whom webhooks are received from: how each proves itself (`integrations.providers.receiving`).
 RECEIVING: dict[str, str] = {
