@@ -20,6 +20,7 @@ PROVIDERS: dict[str, str] = {
     "salesforce": "integrations.providers.salesforce.provider.salesforce",
     "hubspot": "integrations.providers.hubspot.provider.hubspot",
     "pipedrive": "integrations.providers.pipedrive.provider.pipedrive",
+    "jira": "integrations.providers.jira.provider.jira",
 }
 # Whom webhooks are received from: how each proves itself (`integrations.providers.receiving`).
 RECEIVING: dict[str, str] = {
