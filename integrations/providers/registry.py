@@ -19,6 +19,8 @@ PROVIDERS: dict[str, str] = {
     "chatwoot": "integrations.providers.chatwoot.provider.chatwoot",
     "salesforce": "integrations.providers.salesforce.provider.salesforce",
     "hubspot": "integrations.providers.hubspot.provider.hubspot",
+    "zoho_crm": "integrations.providers.zoho_crm.provider.zoho_crm",
+    "zoho_desk": "integrations.providers.zoho_desk.provider.zoho_desk",
     "pipedrive": "integrations.providers.pipedrive.provider.pipedrive",
     "jira": "integrations.providers.jira.provider.jira",
 }

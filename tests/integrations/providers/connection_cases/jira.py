@@ -32,7 +32,8 @@ DATA: Final = {
     "time_zone": "Australia/Sydney",
 }
 THIS: Final = {"id": CLOUD_ID, "url": SITE, "name": "your-domain", "scopes": ["read:jira-work", "read:jira-user"]}
-OTHER: Final = {**THIS, "id": "00000000-0000-4000-8000-000000000000", "url": "https://other.atlassian.net"}
+OTHER_ID: Final = "00000000-0000-4000-8000-000000000000"
+OTHER: Final = {**THIS, "id": OTHER_ID, "url": "https://other.atlassian.net"}
 
 
 def me(status: int, body: Any, headers: Any = None, base: str = SITE) -> tuple[Reply, ...]:
@@ -59,7 +60,7 @@ CASES: Final = [
     Case(name="success with e-mail withheld", result=Result.OK, values=API_TOKEN, replies=me(200, {"accountId": "5b10"}), identity="5b10 at your-domain.atlassian.net"),
     Case(name="access token of another site", result=Result.MISSING_PERMISSION, values=OAUTH, replies=sites(200, [OTHER]), says="but https://other.atlassian.net"),
     Case(name="access token of no site", result=Result.MISSING_PERMISSION, values=OAUTH, replies=sites(200, []), says="no site at all"),
-    Case(name="cloud ID of another site", result=Result.WRONG_HOST, values={"cloud_id": OTHER["id"]}, replies=sites(200, [OTHER, THIS]), says=f"is {CLOUD_ID}"),
+    Case(name="cloud ID of another site", result=Result.WRONG_HOST, values={"cloud_id": OTHER_ID}, replies=sites(200, [OTHER, THIS]), says=f"is {CLOUD_ID}"),
     Case(name="wrong credentials", result=Result.BAD_CREDENTIALS, values=API_TOKEN, replies=me(401, REFUSED, FAILED), says="needs the cloud ID"),
     Case(name="wrong credentials as JSON", result=Result.BAD_CREDENTIALS, values=SCOPED, replies=me(401, GONE, base=GATEWAY), says="has ended"),
     Case(name="ended access token", result=Result.BAD_CREDENTIALS, values=OAUTH, replies=sites(401, GONE), says="has ended"),
