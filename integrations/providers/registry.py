@@ -23,6 +23,7 @@ PROVIDERS: dict[str, str] = {
     "zoho_desk": "integrations.providers.zoho_desk.provider.zoho_desk",
     "pipedrive": "integrations.providers.pipedrive.provider.pipedrive",
     "jira": "integrations.providers.jira.provider.jira",
+    "zendesk": "integrations.providers.zendesk.provider.zendesk",
 }
 # Whom webhooks are received from: how each proves itself (`integrations.providers.receiving`).
 RECEIVING: dict[str, str] = {

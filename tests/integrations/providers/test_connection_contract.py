@@ -65,7 +65,7 @@ def outcome_of(provider: Provider, case: Case) -> TestOutcome:
 
 
 def assert_shows_no_secret(outcome: TestOutcome, values: Values, log: str) -> None:
-    shown = json.dumps(dataclasses.asdict(outcome)) + str(outcome.message) + log
+    shown = json.dumps(dataclasses.asdict(outcome), default=str) + str(outcome.message) + log
     assert Scrubber(values.secrets()).text(shown, max_length=len(shown)) == shown
 
 
