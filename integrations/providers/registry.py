@@ -24,6 +24,7 @@ PROVIDERS: dict[str, str] = {
     "pipedrive": "integrations.providers.pipedrive.provider.pipedrive",
     "jira": "integrations.providers.jira.provider.jira",
     "zendesk": "integrations.providers.zendesk.provider.zendesk",
+    "intercom": "integrations.providers.intercom.provider.intercom",
 }
 # Whom webhooks are received from: how each proves itself (`integrations.providers.receiving`).
 RECEIVING: dict[str, str] = {

@@ -146,7 +146,7 @@ def test_field_refuses_what_is_no_string(provider: Provider, field: Field, value
 @EVERY_FIELD
 @pytest.mark.parametrize("character", ["\x00", "\n", "\x1b", "\u200b", "\u202e", "\ud800", "\u2028"], ids=ascii)
 def test_field_refuses_invisible_characters(provider: Provider, field: Field, character: str) -> None:
-    value = field.example[:3] + character + field.example[3:]
+    value = field.example[:1] + character + field.example[1:]
     (reason,) = provider.problems({**examples(provider), field.name: value})[field.name]
     assert reason == "Contains an invisible or control character: copy the value again without it."
 
