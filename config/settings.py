@@ -35,6 +35,8 @@ if _app.scheme not in {"http", "https"} or not _app.hostname:
 ALLOWED_HOSTS = [_app.hostname or "invalid", *([] if IS_PRODUCTION else ["127.0.0.1", "localhost", "[::1]"])]
 CSRF_FAILURE_VIEW = "config.error_pages.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [f"{_app.scheme}://{_app.netloc}"]
+# Where the pages of docs/ are published; links to them start with it.
+DOCUMENTATION_URL = env.text("DOCUMENTATION_URL", default="").rstrip("/")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", default=[])
 
 # --- Keys -----------------------------------------------------------------------------------------------------

@@ -79,9 +79,8 @@ def _read(
         message = "Zendesk takes the credentials for nobody's: they are wrong, or have ended."
         raise ProviderError(Result.BAD_CREDENTIALS, message, status=answer.status)
     who, role = text_in(found, "name") or text_in(found, "email") or text_in(found, "id"), text_in(found, "role")
-    if role == _END_USER or found.get("suspended") is True:
-        what = "an end user, who sees nothing but their own tickets" if role == _END_USER else "suspended"
-        message = f"{who}, to whom the credentials belong, is {what}: use those of an agent or admin."
+    if role == _END_USER:
+        message = f"{who}, to whom the credentials belong, is an end user: use those of an agent or admin."
         raise ProviderError(Result.MISSING_PERMISSION, message, status=answer.status)
     names = ("email", "role", "time_zone", "ticket_restriction")
     return ConnectionReport(

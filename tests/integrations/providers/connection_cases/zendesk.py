@@ -21,7 +21,6 @@ USER: Final = {
     "role": "agent",
     "time_zone": "Copenhagen",
     "ticket_restriction": "assigned",
-    "suspended": False,
     "authenticity_token": "a-token-against-forged-requests",
 }
 FOUND: Final = {"user": USER}
@@ -69,7 +68,6 @@ CASES: Final = [
     Case(name="not connected yet", result=Result.BAD_CREDENTIALS, values=UNCONNECTED, replies=(), says="no access token of Zendesk yet"),
     Case(name="missing permission", result=Result.MISSING_PERMISSION, values=TOKEN_ALONE, replies=me(403, FORBIDDEN), says="do not have access"),
     Case(name="end user", result=Result.MISSING_PERMISSION, values=API_TOKEN, replies=me(200, found(role="end-user")), says="Johnny Agent, to whom the credentials belong, is an end user"),
-    Case(name="suspended", result=Result.MISSING_PERMISSION, values=API_TOKEN, replies=me(200, found(suspended=True)), says="is suspended"),
     Case(name="no such account", result=Result.WRONG_HOST, values=TOKEN_ALONE, replies=me(404, HTML, PAGE), says="check the subdomain"),
     Case(name="renamed account", result=Result.WRONG_HOST, values=TOKEN_ALONE, replies=me(301, "", {"Location": "https://other.zendesk.com/"}), says="check the subdomain"),
     Case(name="rate limit", result=Result.RATE_LIMITED, values=TOKEN_ALONE, replies=me(429, SLOWLY, {"Retry-After": "30", "X-Rate-Limit": "700"}), retry_after=30.0),
