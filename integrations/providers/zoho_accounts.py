@@ -15,14 +15,14 @@ from integrations.providers.values import Values
 
 DEFAULT_DATA_CENTRE: Final = "com"
 DATA_CENTRES: Final = (
-    ("com", "United States"),
-    ("eu", "Europe"),
-    ("in", "India"),
-    ("com.au", "Australia"),
-    ("com.cn", "China"),
-    ("jp", "Japan"),
-    ("sa", "Saudi Arabia"),
-    ("ca", "Canada"),
+    ("com", "United States, zoho.com"),
+    ("eu", "Europe, zoho.eu"),
+    ("in", "India, zoho.in"),
+    ("com.au", "Australia, zoho.com.au"),
+    ("com.cn", "China, zoho.com.cn"),
+    ("jp", "Japan, zoho.jp"),
+    ("sa", "Saudi Arabia, zoho.sa"),
+    ("ca", "Canada, zohocloud.ca"),
 )
 _CANADA: Final = "ca"
 _VISIBLE: Final = r"[!-~]+"

@@ -20,6 +20,8 @@ UNDERSCORED_HEADER: Final = "api_access_token"
 # nginx and some load balancers drop headers with underscores; the server reads this one just as well.
 HYPHENATED_HEADER: Final = "api-access-token"
 ADMINISTRATOR: Final = "administrator"
+# The beginning of the server's texts for another account, and for what needs another role.
+_MAY_NOT: Final = "You are not authorized to"
 
 
 def read_account(client: ProviderClient, values: Values) -> ConnectionReport:
@@ -83,16 +85,22 @@ def call(client: ProviderClient, values: Values, method: str, path: str, *, json
 
 
 def explain(answer: Answer) -> ProviderError | None:
-    """Say what a refusal means; None where its status says it. A 401 has one shape for several reasons."""
+    """Say what a refusal means; None where its status says it.
+
+    A 401 without a code stands for an unknown token as well as for what its user may not do: only the text differs.
+    """
     if answer.looks_like_html:
         return None
+    if answer.status == 401 and text_in(answer.object_or_empty(), "error").startswith(_MAY_NOT):
+        message = f"The access token's user may not do this. Chatwoot says: {answer.words().rstrip('.')}."
+        return ProviderError(Result.MISSING_PERMISSION, message, status=401)
     if answer.status == 401:
         message = (
             "Chatwoot does not accept the access token: it must be a user's, from the profile settings, of this very server; "
-            f"a bot's may not be used here. Chatwoot says: {answer.words() or 'nothing'}."
+            f"a bot's may not be used here. Chatwoot says: {answer.words().rstrip('.') or 'nothing'}."
         )
         return ProviderError(Result.BAD_CREDENTIALS, message, status=401)
     if answer.status == 404 and answer.object_or_empty():
-        message = f"Chatwoot does not find it: check the account ID. Chatwoot says: {answer.words() or 'nothing'}."
+        message = f"Chatwoot does not find it: check the account ID. Chatwoot says: {answer.words().rstrip('.') or 'nothing'}."
         return ProviderError(Result.WRONG_HOST, message, status=404)
     return None

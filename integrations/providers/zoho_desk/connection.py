@@ -65,7 +65,7 @@ def _report(org_id: str, entry: dict[str, object], org_ids: list[str], *, is_cho
     identity = text_in(entry, "companyName") or text_in(entry, "portalName") or f"Organisation {org_id}"
     message = ""
     if not is_chosen:
-        message = f"Connected as {identity}. Enter the organisation ID: this one's is {org_id}."
+        message = f"Connected as {identity.rstrip('.')}. Enter the organisation ID: this one's is {org_id}."
     facts = {"portal": "portalName", "edition": "edition", "time_zone": "timeZone", "currency": "currencyCode"}
     data: dict[str, object] = {ours: text_in(entry, theirs) for ours, theirs in facts.items() if text_in(entry, theirs)}
     return ConnectionReport(identity=identity, data={"org_id": org_id, "org_ids": org_ids, **data}, message=message)

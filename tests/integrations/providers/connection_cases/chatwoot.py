@@ -96,6 +96,12 @@ CASES: Final = [
         says="it is suspended",
     ),
     Case(
+        name="another account",
+        result=Result.MISSING_PERMISSION,
+        replies=profile(401, {"error": "You are not authorized to access this account"}, base=OWN),
+        says="may not do this",
+    ),
+    Case(
         name="forbidden",
         result=Result.MISSING_PERMISSION,
         values=CLOUD,

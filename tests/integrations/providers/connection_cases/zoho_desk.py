@@ -41,6 +41,7 @@ CASES: Final = [
         values=REFRESHED,
         replies=(token(200, GIVEN), *listed(200, FOUND)),
         identity="Zylker INC.",
+        says="Connected as Zylker INC.",
         data={
             "org_id": "3981311",
             "org_ids": ["3981311"],
