@@ -69,7 +69,11 @@ def _read(
     client: ProviderClient, values: Values, address: str, authorization: str, cloud_id: str = ""
 ) -> ConnectionReport:
     explained = partial(explain, needs_cloud_id="api_token" in values and address.endswith(DOMAIN))
-    answer = client.get(f"{address}/rest/api/3/myself", headers={"Authorization": authorization}, explain=explained)
+    answer = client.get(
+        f"{address}/rest/api/3/myself",
+        headers={"Authorization": authorization, "Accept": "application/json"},
+        explain=explained,
+    )
     found = answer.json_object()
     account = text_in(found, "accountId")
     if not account:

@@ -44,6 +44,7 @@ def _read_with_token(client: ProviderClient, values: Values, token: str) -> Conn
 
 
 def _read(client: ProviderClient, values: Values, headers: dict[str, str]) -> ConnectionReport:
+    headers = {"Accept": "application/json", **headers}
     answer = client.get(f"{origin(values)}/api/v1/users/me", headers=headers, explain=explain)
     body = answer.json_object()
     found = body.get("data")

@@ -71,7 +71,11 @@ def _read_with_token(client: ProviderClient, values: Values, token: str) -> Conn
 def _read(
     client: ProviderClient, values: Values, authorization: str, expires_at: datetime | None = None
 ) -> ConnectionReport:
-    answer = client.get(f"{origin(values)}/api/v2/users/me", headers={"Authorization": authorization}, explain=explain)
+    answer = client.get(
+        f"{origin(values)}/api/v2/users/me",
+        headers={"Authorization": authorization, "Accept": "application/json"},
+        explain=explain,
+    )
     found = answer.json_object().get("user")
     if not isinstance(found, dict):
         raise answer.unexpected("it names no user")
