@@ -23,6 +23,7 @@ from integrations.api.invitation_acceptance import AcceptInvitationView
 from integrations.api.invitations import InvitationDetail, InvitationList, InvitationResend
 from integrations.api.me import Me
 from integrations.api.members import MemberDetail, MemberList, OwnMembership
+from integrations.api.providers import PlatformProviderList, ProviderList
 from integrations.api.tenants import TenantDetail, TenantList
 from integrations.authentication.views import TokenRefreshView, TokenView
 
@@ -30,6 +31,8 @@ urlpatterns = [
     path("auth/token", TokenView.as_view()),
     path("auth/token/refresh", TokenRefreshView.as_view()),
     path("platform/activity", PlatformActivityList.as_view()),
+    path("platform/providers", PlatformProviderList.as_view()),
+    v1_path("providers", ProviderList),
     path("platform/tenants", TenantList.as_view()),
     path("platform/tenants/<str:tenant>", TenantDetail.as_view()),
     *tenant_paths("activity", ActivityList),

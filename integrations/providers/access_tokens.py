@@ -50,13 +50,29 @@ def with_access_token(
     return ask(renew())
 
 
-def ask_for_token(client: ProviderClient, url: str, form: Mapping[str, str], meanings: Meanings | None = None) -> str:
-    """Return a new access token. `meanings` come before what the codes mean in general. Raises ProviderError."""
+def ask_for_token(
+    client: ProviderClient,
+    url: str,
+    form: Mapping[str, str | int],
+    meanings: Meanings | None = None,
+    *,
+    as_json: bool = False,
+) -> str:
+    """Return a new access token. `meanings` come before what the codes mean in general. Raises ProviderError.
+
+    `as_json` is for the endpoints that want JSON instead of the standard's form.
+    """
 
     def explain(answer: Answer) -> ProviderError | None:
         return _explain(answer, {**_MEANINGS, **(meanings or {})})
 
-    answer = client.post(url, data=form, headers={"Accept": "application/json"}, explain=explain)
+    answer = client.post(
+        url,
+        json=dict(form) if as_json else None,
+        data=None if as_json else {name: str(value) for name, value in form.items()},
+        headers={"Accept": "application/json"},
+        explain=explain,
+    )
     token = text_in(answer.json_object(), "access_token")
     if not token:
         raise answer.unexpected("it gives no access token")
