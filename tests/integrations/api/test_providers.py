@@ -140,7 +140,8 @@ def test_leads_to_where_the_pages_are_published(tenant_api: TenantAPI, settings:
 def test_patterns_are_ones_that_browsers_understand(tenant_api: TenantAPI) -> None:
     for provider in tenant_api().get(V1).json():
         for field in provider["fields"]:
-            assert not PYTHON_ONLY.search(field["pattern"]), f"{provider['key']}.{field['name']}"
+            outside_of_sets = re.sub(r"\[[^]]+\]", "[]", field["pattern"])  # where * and + are no quantifiers
+            assert not PYTHON_ONLY.search(outside_of_sets), f"{provider['key']}.{field['name']}"
 
 
 def test_holds_nothing_of_the_environment(tenant_api: TenantAPI, monkeypatch: pytest.MonkeyPatch) -> None:
