@@ -43,6 +43,7 @@ class OAuthStart(serializers.Serializer[Any]):
 @extend_schema(tags=["integrations"], parameters=[_PROVIDER])
 class OAuthStartView(ItemMixin, APIView):
     scopes = {"POST": WRITERS}
+    safe_to_repeat = True  # each answer leads to a state of its own, which is not kept for a second request
 
     @extend_schema(
         operation_id="oauth_start",

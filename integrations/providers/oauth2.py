@@ -58,7 +58,7 @@ class OAuth2:
     sends_json: bool = False
     """Whether the token address takes JSON instead of a form."""
     authorize_parameters: Mapping[str, str] = field(default_factory=dict)
-    token_parameters: Mapping[str, str] = field(default_factory=dict)
+    token_parameters: Mapping[str, str | int] = field(default_factory=dict)
     client_id_field: str = "client_id"
     client_secret_field: str = "client_secret"  # noqa: S105  (a name)
     access_token_field: str = "access_token"  # noqa: S105  (a name)

@@ -168,7 +168,7 @@ def _ask_once(
     client: ProviderClient, declared: OAuth2, values: Values, client_id: str, secret: str, form: Mapping[str, str]
 ) -> Tokens:
     headers = {"Accept": "application/json"}
-    sent = {**form, **declared.token_parameters}
+    sent: dict[str, str | int] = {**form, **declared.token_parameters}
     if declared.client_authentication is ClientAuthentication.BASIC:
         headers["Authorization"] = basic(quote(client_id, safe=""), quote(secret, safe=""))
     else:

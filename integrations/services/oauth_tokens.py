@@ -98,6 +98,20 @@ def with_fresh_token(integration: Integration, *, rejected: str = "") -> Integra
     return _look(integration)[0]
 
 
+def up_to_date(integration: Integration) -> Integration:
+    """Return the integration with an access token that works, for a test; as it is where none can be had.
+
+    Only of those that people connect: where a client gets tokens by itself, getting one is what is tested.
+    """
+    declared = oauth2_of(get_provider(integration.provider))
+    if declared is None or not declared.authorize_url or declared.access_token_field not in integration.config:
+        return integration
+    try:
+        return with_fresh_token(integration)
+    except ProviderError:
+        return integration  # what is wrong shows in the test
+
+
 def renew_if_due(integration: Integration) -> bool:
     """Renew at half of the token's life, for the sweep; return whether it was. Leaves alone what another worker renews."""
 

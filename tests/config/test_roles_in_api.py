@@ -31,6 +31,8 @@ WITHOUT_SECRETS = {
         "recovery",
         "event",
         "call",
+        "credential_version",
+        "provider",
         "member",
         "membership",
         "invitation",
