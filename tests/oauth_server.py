@@ -13,7 +13,7 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
-from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
 from oauthlib.oauth2 import OAuth2Error, RequestValidator, Server
 
@@ -159,6 +159,14 @@ class OAuthServer:
                 self.send_header("Content-Length", str(len(text.encode())))
                 self.end_headers()
                 self.wfile.write(text.encode())
+
+            def do_GET(self) -> None:
+                """Be the page where people agree: this person always does, at once."""
+                self.send_response(302)
+                asked = dict(parse_qsl(urlsplit(self.path).query))
+                self.send_header("Location", f"{asked['redirect_uri']}?{urlencode(outer.consent(self.path))}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
             def log_message(self, *args: Any) -> None:
                 pass
