@@ -45,7 +45,7 @@ class OAuthCallback(View):
             return self._page("failed", status=status, title="Not connected", reason=error.detail)
         if connected.return_to:
             if connected.return_to.startswith("/admin/"):
-                messages.success(request, f"{connected.integration} is connected to {connected.provider.label}.")
+                messages.success(request, f"{connected.integration} is connected.")
             return HttpResponseRedirect(connected.return_to, headers=_HEADERS)
         return self._page("connected", title="Connected", connected=connected)
 

@@ -41,7 +41,7 @@ def test_connect_leads_to_the_provider_and_back(
         page.get_by_role("button", name="Go to GitHub").click()
 
         page.wait_for_url(change)
-        expect(page.locator(".messagelist")).to_contain_text("GitHub is connected to GitHub.")
+        expect(page.locator(".messagelist")).to_contain_text("GitHub is connected.")
         expect(page.get_by_role("link", name="Reconnect", exact=True)).to_be_visible()
         screenshot("admin-connected")
         assert [form["grant_type"] for form in server.token_requests] == ["authorization_code"]

@@ -69,7 +69,7 @@ def test_connecting_stores_tokens_that_are_kept_fresh(own_app: Integration, serv
     answer = back(server.consent(url))
 
     assert answer.status_code == 200
-    assert "Ledger is connected to Ledger." in answer.content.decode()
+    assert "Ledger is connected." in answer.content.decode()
     assert (answer["Cache-Control"], answer["Referrer-Policy"]) == ("no-store", "no-referrer")
     stored = Integration.objects.get()
     assert stored.config["access_token"].reveal() in server.state.access_tokens
@@ -256,6 +256,6 @@ class TestAdmin:
         answer = back(server.consent(url), client)
         assert (answer.status_code, answer["Location"]) == (302, change)
         page = client.get(change).content.decode()
-        assert "Ledger is connected to Ledger." in page
+        assert "Ledger is connected." in page
         assert f'<a href="{connect}">Reconnect</a>' in page
         assert Integration.objects.get().updated_by_name == "ada"
