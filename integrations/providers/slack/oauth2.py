@@ -29,7 +29,7 @@ def workspace(body: Mapping[str, object]) -> str:
 oauth2 = OAuth2(
     authorize_url="https://slack.com/oauth/v2/authorize",
     token_url="https://slack.com/api/oauth.v2.access",  # noqa: S106  (an address)
-    scopes=("chat:write", "channels:read"),
+    scopes=("chat:write", "chat:write.public"),
     scope_separator=",",
     pkce=False,  # Slack takes a proof key from apps without a secret alone
     access_token_field="bot_token",  # noqa: S106  (a name)
