@@ -24,7 +24,7 @@ from integrations.activity.models import ActorKind
 from integrations.encryption.errors import UnreadableSecretError
 from integrations.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError, ServiceError
 from integrations.isolation.scope import tenant_scope
-from integrations.models import Integration, Membership, OAuthGrant, OAuthState, Tenant
+from integrations.models import APIKey, Integration, Membership, OAuthGrant, OAuthState, Tenant, User
 from integrations.providers.base import Provider
 from integrations.providers.oauth2 import OAuth2, oauth2_of
 from integrations.providers.oauth2_requests import (
@@ -146,6 +146,7 @@ def finish_connection(
     ExchangeError, and NotAllowedError while the tenant is inactive.
     """
     begun = _consumed(provider, state, session_key)
+    _require_still_allowed(begun)
     declared_provider, declared = connectable(provider)
     if error or not code:
         raise DeniedError(_why_denied(declared_provider, error))
@@ -196,6 +197,21 @@ def _consumed(provider: str, state: str, session_key: str) -> OAuthState:
             raise NotFoundError(_INVALID)
     begun.verifier = verifier
     return begun
+
+
+def _require_still_allowed(begun: OAuthState) -> None:
+    """Raise NotAllowedError when the credential that began it has ended since: the callback itself carries none."""
+    began, tenant_id = begun.actor_id, begun.tenant_id
+    allowed = begun.actor_kind == ActorKind.SYSTEM
+    if began is not None and begun.actor_kind == ActorKind.API_KEY:
+        allowed = APIKey.objects.live(timezone.now()).filter(tenant_id=tenant_id, id=began).exists()
+    elif began is not None and begun.actor_kind == ActorKind.USER:
+        person = User.objects.filter(id=began, is_active=True).first()
+        runs_the_platform = person is not None and (person.is_superuser or bool(person.platform_role))
+        is_member = Membership.objects.filter(tenant_id=tenant_id, user_id=began).exists()
+        allowed = person is not None and (runs_the_platform or is_member)
+    if not allowed:
+        raise NotAllowedError(f"{begun.actor_name} began this and may not do it any more: begin again.")
 
 
 def _stored(begun: OAuthState) -> Integration | None:

@@ -176,12 +176,19 @@ def _renew(provider: Provider, declared: OAuth2, row: Integration, grant: OAuthG
 
 
 def _look(integration: Integration) -> tuple[Integration, OAuthGrant]:
-    with work_of(integration.tenant_id):
-        row = Integration.objects.filter(tenant_id=integration.tenant_id, id=integration.id).first()
-        if row is None:
-            raise NotFoundError("The integration does not exist any more.")
-        grant, _ = OAuthGrant.objects.get_or_create(integration=row, defaults={"tenant_id": row.tenant_id})
-    return row, grant
+    """Read both in one statement: read one after the other, the token of before might meet the grant of after."""
+    tenant_id, integration_id = integration.tenant_id, integration.id
+    with work_of(tenant_id):
+        rows = OAuthGrant.objects.select_related("integration").filter(
+            tenant_id=tenant_id, integration_id=integration_id
+        )
+        grant = rows.first()
+        if grant is None:
+            if not Integration.objects.filter(tenant_id=tenant_id, id=integration_id).exists():
+                raise NotFoundError("The integration does not exist any more.")
+            OAuthGrant.objects.get_or_create(integration_id=integration_id, defaults={"tenant_id": tenant_id})
+            grant = rows.get()
+    return grant.integration, grant
 
 
 def _declared(row: Integration) -> tuple[Provider, OAuth2]:

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from integrations.activity.actor import Actor
 from integrations.errors import ConflictError, InvalidInputError
-from integrations.models import ActivityLog, Integration, OAuthGrant, OAuthState, Role, Tenant, User
+from integrations.models import ActivityLog, APIKey, Integration, OAuthGrant, OAuthState, Role, Tenant, User
 from integrations.services.integrations import create_integration
 from integrations.services.oauth_connecting import start_connection
 from integrations.services.oauth_sweep import forget_states
@@ -234,6 +234,23 @@ class TestAPI:
         client: APIClient = api_with(make_key("integrations:write"))
         assert client.post("/api/v1/oauth/twilio/start", {}, format="json").status_code == 409
         assert client.post("/api/v1/oauth/nobody/start", {}, format="json").status_code == 404
+
+    def test_who_began_it_must_still_be_allowed_to(
+        self, own_app: Integration, server: OAuthServer, tenant: Tenant, make_key: Any, api_with: Any
+    ) -> None:
+        key, member = make_key("integrations:write"), join(tenant, "grace", Role.ADMIN)
+        body = {"integration": str(own_app.id)}
+        begun = [
+            client.post(self.START, body, format="json").json()["authorization_url"]
+            for client in (api_with(key), client_of(member.user))
+        ]
+        APIKey.objects.update(revoked_at=timezone.now())
+        member.delete()
+        for url in begun:
+            answer = back(server.consent(url))
+            assert answer.status_code == 403
+            assert "may not do it any more" in answer.content.decode()
+        assert server.token_requests == []
 
 
 class TestAdmin:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from integrations.activity.actor import Actor
@@ -61,6 +62,16 @@ def test_token_that_still_works_costs_no_request(connected: Connected, server: O
     integration = connected(ended=False)
     assert access_token(integration) == stored(integration, "access_token")
     assert server.token_requests == []
+
+
+def test_token_and_what_is_known_of_it_are_read_in_one_statement(connected: Connected) -> None:
+    # One after the other, the token of before a renewal would meet what is known after it, and be handed out.
+    integration = connected(ended=False)
+    with CaptureQueriesContext(connection) as queries:
+        access_token(integration)
+    reading = [query["sql"] for query in queries if '"config"' in query["sql"]]
+    assert len(reading) == 1
+    assert '"usable_until"' in reading[0]
 
 
 def test_renewal_is_no_edit(connected: Connected, server: OAuthServer) -> None:
