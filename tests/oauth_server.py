@@ -132,6 +132,13 @@ class Client:
     client_id = CLIENT_ID
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that were killed before they got their answer."""
+
+
 class OAuthServer:
     """Usage: `with OAuthServer() as server:`. `token_requests` holds the forms that its token address got.
 
@@ -171,8 +178,7 @@ class OAuthServer:
             def log_message(self, *args: Any) -> None:
                 pass
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
+        self._http = _Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
