@@ -74,7 +74,7 @@ def access_token(integration: Integration, *, rejected: str = "") -> str:
     def needed(row: Integration, grant: OAuthGrant) -> bool:
         return not _is_usable(row, grant, _declared(row)[1], rejected)
 
-    row = _renewed(integration, needed, wait=WAIT_SECONDS)
+    row, _ = _renewed(integration, needed, wait=WAIT_SECONDS)
     if row is None:
         label = get_provider(integration.provider).label
         message = f"The token of {label} is being renewed at this moment, which takes long: try again."
@@ -119,26 +119,27 @@ def renew_if_due(integration: Integration) -> bool:
         is_known = grant.credential_version == row.credential_version
         return is_known and grant.refresh_due_at is not None and grant.refresh_due_at <= timezone.now()
 
-    before = integration.credential_version
-    row = _renewed(integration, needed, wait=0.0)
-    return row is not None and row.credential_version != before
+    return _renewed(integration, needed, wait=0.0)[1]
 
 
-def _renewed(integration: Integration, needed: Needed, *, wait: float) -> Integration | None:
-    """Renew while it is needed; return the row for which it is not, or None when another worker is still at it."""
-    ends_at, pause = time.monotonic() + wait, _FIRST_POLL
+def _renewed(integration: Integration, needed: Needed, *, wait: float) -> tuple[Integration | None, bool]:
+    """Renew while it is needed; return the row for which it is not, and whether this worker made it so.
+
+    None when another worker is still at it.
+    """
+    ends_at, pause, is_ours = time.monotonic() + wait, _FIRST_POLL, False
     for _ in range(_ROUNDS):
         while True:
             row, grant = _look(integration)
             if not needed(row, grant):
-                return row
+                return row, is_ours
             provider, declared = _declared(row)
             _refuse_what_is_hopeless(provider, declared, row, grant)
             owner, claimed_at = uuid4(), time.monotonic()
             if _claim(grant, owner):
                 break
             if time.monotonic() >= ends_at:
-                return None
+                return None, is_ours
             time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
             pause = min(pause * 2, _LONGEST_POLL)
         try:
@@ -146,14 +147,14 @@ def _renewed(integration: Integration, needed: Needed, *, wait: float) -> Integr
             row, grant = _look(integration)
             if needed(row, grant) and _has_time(claimed_at):
                 _refuse_what_is_hopeless(provider, declared, row, grant)
-                _renew(provider, declared, row, grant, owner)
+                is_ours = _renew(provider, declared, row, grant, owner) or is_ours
         finally:
             _release(grant, owner)
     raise ProviderError(Result.NETWORK, f"The credentials of {provider.label} keep changing: try again.")
 
 
-def _renew(provider: Provider, declared: OAuth2, row: Integration, grant: OAuthGrant, owner: UUID) -> None:
-    """Ask the provider and store what it says; the caller holds the lease. Raises ProviderError."""
+def _renew(provider: Provider, declared: OAuth2, row: Integration, grant: OAuthGrant, owner: UUID) -> bool:
+    """Ask the provider and return whether its tokens were stored; the caller holds the lease. Raises ProviderError."""
     values = Values.revealed(provider, row.config)
     app = app_of(provider, declared, values)
     if app is None:
@@ -170,9 +171,10 @@ def _renew(provider: Provider, declared: OAuth2, row: Integration, grant: OAuthG
         if note_ended(row, grant, provider):
             logger.warning("token_grant_ended", integration_id=str(row.id), provider=provider.key)
             raise ReauthRequiredError(provider) from None
-        return
+        return False
     is_stored = store_renewed(row, grant, declared, tokens, owner=owner)
     logger.info("token_renewed", integration_id=str(row.id), provider=provider.key, stored=is_stored)
+    return is_stored
 
 
 def _look(integration: Integration) -> tuple[Integration, OAuthGrant]:
