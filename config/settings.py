@@ -36,6 +36,12 @@ if _app.scheme not in {"http", "https"} or not _app.hostname:
 ALLOWED_HOSTS = [_app.hostname or "invalid", *([] if IS_PRODUCTION else ["127.0.0.1", "localhost", "[::1]"])]
 CSRF_FAILURE_VIEW = "config.error_pages.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [f"{_app.scheme}://{_app.netloc}"]
+# Where the pages of docs/ are published; links to them start with it.
+DOCUMENTATION_URL = env.text("DOCUMENTATION_URL", default="").rstrip("/")
+if DOCUMENTATION_URL and not DOCUMENTATION_URL.startswith(("https://", "http://")):
+    env.problems.append(
+        "DOCUMENTATION_URL must be an http or https address such as https://docs.example.com/signalbox."
+    )
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", default=[])
 
 # --- Keys -----------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from integrations.providers.registry import all_providers
 from integrations.queries import shown_config
 from integrations.services.credential_rotation import restore_version, rotate_credentials
 
-_VERSION: Final = OpenApiParameter("credential_version", UUID, OpenApiParameter.PATH, description="Its id.")
+_VERSION: Final = OpenApiParameter("version", UUID, OpenApiParameter.PATH, description="Its id.")
 _WHO: Final = "The tenant's need `integrations:write`; a member's own need `integrations:use`."
 
 
@@ -153,7 +153,7 @@ class CredentialVersionRestore(ItemMixin, APIView):
         restored = restore_version(
             actor=self.actor,
             integration=self.own_or_writable(),
-            version_id=self.kwargs["credential_version"],
+            version_id=self.kwargs["version"],
             expected_version=expected_version(request),
         )
         return Response(self.answer(restored))

@@ -1,4 +1,4 @@
-"""Serializers that refuse what they do not know, instead of dropping it silently."""
+"""Serializers that refuse what they do not know, instead of dropping it silently, and say what they would take."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ else:
 
 class RefuseUnknownFields(_Base):
     """Answer 422 for a field that does not exist (naming the allowed ones) or that is read only."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        fields: dict[str, serializers.Field] = super().get_fields()
+        for field in fields.values():
+            if isinstance(field, serializers.ChoiceField):
+                field.error_messages["invalid_choice"] = f"Must be one of {', '.join(map(str, field.choices))}."
+        return fields
 
     def to_internal_value(self, data: Any) -> Any:
         refused = self._refused_fields(data) if isinstance(data, Mapping) else {}

@@ -24,6 +24,7 @@ from integrations.api.invitations import InvitationDetail, InvitationList, Invit
 from integrations.api.me import Me
 from integrations.api.members import MemberDetail, MemberList, OwnMembership
 from integrations.api.oauth import OAuthStartView
+from integrations.api.providers import PlatformProviderList, ProviderList
 from integrations.api.tenants import TenantDetail, TenantList
 from integrations.authentication.views import TokenRefreshView, TokenView
 
@@ -31,6 +32,8 @@ urlpatterns = [
     path("auth/token", TokenView.as_view()),
     path("auth/token/refresh", TokenRefreshView.as_view()),
     path("platform/activity", PlatformActivityList.as_view()),
+    path("platform/providers", PlatformProviderList.as_view()),
+    v1_path("providers", ProviderList),
     path("platform/tenants", TenantList.as_view()),
     path("platform/tenants/<str:tenant>", TenantDetail.as_view()),
     *tenant_paths("activity", ActivityList),
@@ -52,9 +55,7 @@ urlpatterns = [
     platform_path("integrations/items/<uuid:integration>/unshare", IntegrationUnshare),
     platform_path("integrations/items/<uuid:integration>/rotate", CredentialRotation),
     platform_path("integrations/items/<uuid:integration>/versions", CredentialVersionList),
-    platform_path(
-        "integrations/items/<uuid:integration>/versions/<uuid:credential_version>/restore", CredentialVersionRestore
-    ),
+    platform_path("integrations/items/<uuid:integration>/versions/<uuid:version>/restore", CredentialVersionRestore),
     v1_path("integrations", IntegrationItems),
     v1_path("integrations/<uuid:integration>", IntegrationItem),
     v1_path("integrations/<uuid:integration>/logs", IntegrationLogs),
@@ -64,7 +65,7 @@ urlpatterns = [
     v1_path("integrations/<uuid:integration>/unshare", IntegrationUnshare),
     v1_path("integrations/<uuid:integration>/rotate", CredentialRotation),
     v1_path("integrations/<uuid:integration>/versions", CredentialVersionList),
-    v1_path("integrations/<uuid:integration>/versions/<uuid:credential_version>/restore", CredentialVersionRestore),
+    v1_path("integrations/<uuid:integration>/versions/<uuid:version>/restore", CredentialVersionRestore),
     # Nor is a slot called `statistics` or `resolved`.
     *tenant_paths("integrations/statistics", IntegrationStatistics),
     *tenant_paths("integrations/resolved/<str:slot>", ResolvedIntegration),

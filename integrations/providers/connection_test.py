@@ -87,7 +87,7 @@ def run_connection_test(provider: Provider, values: Values, *, deadline: float =
 def _succeeded(client: ProviderClient, report: ConnectionReport, latency_ms: int) -> TestOutcome:
     scrubber = client.scrubber
     identity = scrubber.text(report.identity, max_length=MAX_IDENTITY)
-    message = report.message or (f"Connected as {report.identity}." if report.identity else "Connected.")
+    message = report.message or (f"Connected as {report.identity.rstrip('.')}." if report.identity else "Connected.")
     data = scrubber.json(report.data, max_length=MAX_DATA_TEXT)
     return TestOutcome(
         Result.OK,

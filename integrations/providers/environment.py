@@ -24,7 +24,7 @@ class EnvironmentValues:
     values: dict[str, str] = field(default_factory=dict, repr=False)
     problems: dict[str, str] = field(default_factory=dict)
     is_complete: bool = False
-    """Whether every required field has a valid value, so that the platform's credentials can be used."""
+    """Whether the platform's credentials can be used: every required field has a valid value, beside an OAuth2 app."""
 
 
 def environment_name(provider: Provider, declared: Field) -> str:
@@ -45,12 +45,13 @@ def environment_values(provider: Provider, variables: Mapping[str, str] | None =
             values[declared.name] = declared.clean(raw)
         except InvalidValueError as error:
             problems[name] = str(error)
-    missing = provider.problems(_without_app(provider, values))
+    missing = provider.problems(values)
     if values:
         by_name = {declared.name: declared for declared in provider.fields}
         for field_name, reasons in missing.items():
             problems.setdefault(environment_name(provider, by_name[field_name]), reasons[0])
-    return EnvironmentValues(values, problems, is_complete=bool(values) and not missing)
+    usable = _without_app(provider, values)
+    return EnvironmentValues(values, problems, is_complete=bool(usable) and not provider.problems(usable))
 
 
 def _without_app(provider: Provider, values: Mapping[str, str]) -> dict[str, str]:

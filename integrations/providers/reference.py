@@ -1,57 +1,114 @@
-"""The reference page of all providers, written from their declarations.
+"""The pages of all providers, written from their declarations: one each below `docs/providers/`, and the list of them.
 
-`python -m integrations.providers.reference > docs/reference/providers.md` renews it; a test compares the two.
+`python -m integrations.providers.reference` renews them; a test compares.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
+from typing import Final
 
 from integrations.providers.base import Field, FieldKind, Provider
+from integrations.providers.environment import environment_name
 from integrations.providers.registry import all_providers, slot_label
 
-_INTRODUCTION = """\
+DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
+_LIST: Final = "reference/providers.md"
+_FOLDER: Final = "providers"
+_COMMAND: Final = "python -m integrations.providers.reference"
+_INTRODUCTION: Final = f"""\
 # Providers
 
-Written from the providers' declarations by `python -m integrations.providers.reference`; do not edit it by hand.
+Written from the providers' declarations by `{_COMMAND}`; do not edit it by hand.
 To add a provider see [Add a provider](../how-to/add-a-provider.md).
 
 White space around a value is removed. A public field is shown as it is; a secret is stored encrypted, shown masked and
-never answered whole again.
+never answered whole again. Programs read the same from [`GET /api/v1/providers`](../api/v1/providers.md).
 """
-
-
-_WHAT = {
+_WHAT: Final = {
     FieldKind.URL: "An address",
     FieldKind.EMAIL: "An e-mail address",
     FieldKind.MULTILINE: "Any text, of several lines,",
 }
 
 
-def reference_page() -> str:
-    """Return the page as Markdown."""
-    return "\n".join([_INTRODUCTION, *(_section(provider) for provider in all_providers())])
+def pages() -> dict[str, str]:
+    """Return the text of every page by its path below `docs`."""
+    providers = all_providers()
+    return {_LIST: _list(providers), **{f"{_FOLDER}/{provider.key}.md": _page(provider) for provider in providers}}
 
 
-def _section(provider: Provider) -> str:
-    capabilities = ", ".join(f"`{capability}`" for capability in sorted(provider.capabilities)) or "none yet"
-    rows = "\n".join(_row(field) for field in provider.fields)
+def write_pages(docs: Path = DOCS) -> None:
+    """Write every page below `docs`, and remove those of providers that are no more."""
+    written = pages()
+    (docs / _FOLDER).mkdir(parents=True, exist_ok=True)
+    (docs / _LIST).parent.mkdir(exist_ok=True)
+    for path in (docs / _FOLDER).glob("*.md"):
+        if f"{_FOLDER}/{path.name}" not in written:
+            path.unlink()
+    for name, text in written.items():
+        (docs / name).write_text(text, encoding="utf-8")
+
+
+def _list(providers: list[Provider]) -> str:
+    rows = "\n".join(
+        f"| [{provider.label}](../{_FOLDER}/{provider.key}.md) | `{provider.key}` | `{provider.slot}` "
+        f"({slot_label(provider.slot)}) | {_capabilities(provider)} |"
+        for provider in providers
+    )
     return f"""\
-## {provider.label}
-
-Provider `{provider.key}`, slot `{provider.slot}` ({slot_label(provider.slot)}). Capabilities: {capabilities}.
-
-{provider.documentation.read_text(encoding="utf-8").strip()}
-
-### Fields of {provider.label}
-
-| field | label | shown | required | format | example |
-|---|---|---|---|---|---|
+{_INTRODUCTION}
+| page, with its fields and where to find the values | provider | slot | capabilities |
+|---|---|---|---|
 {rows}
 """
 
 
-def _row(field: Field) -> str:
+def _page(provider: Provider) -> str:
+    guide = provider.documentation.read_text(encoding="utf-8").strip().replace("\n### ", "\n## ")
+    rows = "\n".join(_row(provider, field) for field in provider.fields)
+    body = {"provider": provider.key, **smallest_example(provider)}
+    return f"""\
+# {provider.label}
+
+Written by `{_COMMAND}` from the declaration and the guide in `integrations/providers/{provider.key}/`; do
+not edit it by hand. [All providers](../{_LIST})
+
+Provider `{provider.key}`, slot `{provider.slot}` ({slot_label(provider.slot)}). Capabilities: {_capabilities(provider)}.
+
+{guide}
+
+## Fields
+
+| field | label | shown | required | format | example | the platform's own |
+|---|---|---|---|---|---|---|
+{rows}
+
+The least that [`POST /api/v1/integrations`](../api/v1/integrations.md) takes, and `…/integrations/test` before saving:
+
+```json
+{json.dumps(body, indent=2, ensure_ascii=False)}
+```
+"""
+
+
+def smallest_example(provider: Provider) -> dict[str, str]:
+    """Return the examples of as few fields as are required, those first that stand first."""
+    chosen: dict[str, str] = {}
+    while missing := provider.problems(chosen):
+        field = next(field for field in provider.fields if field.name in missing)
+        chosen[field.name] = field.example
+    return {field.name: chosen[field.name] for field in provider.fields if field.name in chosen}
+
+
+def _capabilities(provider: Provider) -> str:
+    return ", ".join(f"`{capability}`" for capability in sorted(provider.capabilities)) or "none yet"
+
+
+def _row(provider: Provider, field: Field) -> str:
+    variables = (environment_name(provider, field), *field.environment)
     cells = (
         f"`{field.name}`",
         f"{field.label}. {field.help}",
@@ -59,6 +116,7 @@ def _row(field: Field) -> str:
         _required(field),
         _format(field),
         f"`{field.example}`",
+        " or ".join(f"`{variable}`" for variable in variables),
     )
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
@@ -69,7 +127,7 @@ def _required(field: Field) -> str:
     if field.required_without:
         return f"without {' and '.join(f'`{name}`' for name in field.required_without)}"
     if field.required_with:
-        return f"with {' and '.join(f'`{name}`' for name in field.required_with)}"
+        return f"with {' or '.join(f'`{name}`' for name in field.required_with)}"
     if field.required_when:
         other, wanted = field.required_when
         return f"when `{other}` is {' or '.join(f'`{value}`' for value in wanted)}"
@@ -89,4 +147,5 @@ def _format(field: Field) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(reference_page())
+    write_pages()
+    sys.stderr.write(f"Wrote {len(pages())} pages below {DOCS}.\n")

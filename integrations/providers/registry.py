@@ -18,6 +18,15 @@ PROVIDERS: dict[str, str] = {
     "n8n": "integrations.providers.n8n.provider.n8n",
     "slack": "integrations.providers.slack.provider.slack",
     "github": "integrations.providers.github.provider.github",
+    "chatwoot": "integrations.providers.chatwoot.provider.chatwoot",
+    "salesforce": "integrations.providers.salesforce.provider.salesforce",
+    "hubspot": "integrations.providers.hubspot.provider.hubspot",
+    "zoho_crm": "integrations.providers.zoho_crm.provider.zoho_crm",
+    "zoho_desk": "integrations.providers.zoho_desk.provider.zoho_desk",
+    "pipedrive": "integrations.providers.pipedrive.provider.pipedrive",
+    "jira": "integrations.providers.jira.provider.jira",
+    "zendesk": "integrations.providers.zendesk.provider.zendesk",
+    "intercom": "integrations.providers.intercom.provider.intercom",
     "custom": "integrations.providers.custom.provider.custom",
 }
 # Whom webhooks are received from: how each proves itself (`integrations.providers.receiving`).

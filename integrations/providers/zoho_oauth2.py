@@ -13,6 +13,7 @@ from integrations.providers.connection_test import text_in
 from integrations.providers.oauth2 import OAuth2
 from integrations.providers.outcome import ProviderError, Result
 from integrations.providers.values import Values
+from integrations.providers.zoho_accounts import DEFAULT_DATA_CENTRE, zoho_host
 
 _LIMIT: Final = "Access Denied"
 _LIMIT_WAIT: Final = 600.0
@@ -20,8 +21,7 @@ _LIMIT_WAIT: Final = 600.0
 
 def accounts_of(values: Values) -> str:
     """Return where the accounts of a data centre are."""
-    data_centre = values.get("data_centre", "com")
-    return "https://accounts.zohocloud.ca" if data_centre == "ca" else f"https://accounts.zoho.{data_centre}"
+    return f"https://{zoho_host('accounts', values.get('data_centre', DEFAULT_DATA_CENTRE))}"
 
 
 def explain(answer: Answer) -> ProviderError | None:

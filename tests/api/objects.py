@@ -103,7 +103,9 @@ def _redaction_rule(tenant: Tenant, actor: Actor) -> Names:
 
 
 def _credential_version(tenant: Tenant, actor: Actor) -> Names:
-    """Its integration stands in the same path: the newest one of the tenant."""
+    """Its integration stands before it in the path: the newest one of the tenant."""
+    if not Integration.objects.filter(tenant=tenant).exists():
+        _integration(tenant, actor)
     integration = Integration.objects.filter(tenant=tenant).order_by("-id")[0]
     rotated = change_integration(actor=actor, integration=integration, values={"api_key": secrets.token_hex(16)})
     return (str(rotated.credential_versions.get().id),)
@@ -127,7 +129,6 @@ Factory = Callable[[Tenant, Actor], Names]
 
 # By the parameter's name: makes such an object in a tenant.
 OBJECTS: Final[Mapping[str, Factory]] = {
-    "credential_version": _credential_version,
     "channel": _alert_channel,
     "delivery": _delivery,
     "integration": _integration,
@@ -140,6 +141,7 @@ OBJECTS: Final[Mapping[str, Factory]] = {
     "redaction_rule": _redaction_rule,
     "rule": _alert_rule,
     "slot": _slot,
+    "version": _credential_version,
     "webhook": _webhook,
 }
 # Those that belong to one member of the tenant: to the others, and to its API keys, they are not there.

@@ -119,9 +119,17 @@ def test_production_without_a_server_is_a_problem(name: str) -> None:
 
 
 def test_all_problems_are_collected_in_one_start() -> None:
-    found = settings_in({"ENVIRONMENT": "production", "APP_URL": "http://x", "LOG_LEVEL": "LOUD", "PORT": "x"})
+    found = settings_in(
+        {
+            "ENVIRONMENT": "production",
+            "APP_URL": "http://x",
+            "LOG_LEVEL": "LOUD",
+            "PORT": "x",
+            "DOCUMENTATION_URL": "javascript:x",
+        }
+    )
     problems = " ".join(found["CONFIGURATION_PROBLEMS"])  # type: ignore[arg-type]
-    for name in ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "APP_URL", "LOG_LEVEL", "PORT"):
+    for name in ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "APP_URL", "LOG_LEVEL", "PORT", "DOCUMENTATION_URL"):
         assert f"{name} " in problems
 
 

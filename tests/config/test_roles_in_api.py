@@ -31,7 +31,6 @@ WITHOUT_SECRETS = {
         "recovery",
         "event",
         "call",
-        "credential_version",
         "provider",
         "member",
         "membership",
@@ -40,6 +39,7 @@ WITHOUT_SECRETS = {
         "receiver",
         "redaction_rule",
         "rule",
+        "version",
     ),
 }
 

@@ -168,7 +168,7 @@ def test_accept_takes_what_only_looks_dangerous(tenant: Tenant, text: str) -> No
 def test_accept_stores_every_text_as_it_came(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch, text: str, keeps_plans: bool
 ) -> None:
-    monkeypatch.setattr(DatabaseWrapper, "_plans_are_kept", lambda self: keeps_plans)
+    monkeypatch.setattr(DatabaseWrapper, "plans_are_kept", lambda self: keeps_plans)
 
     event_id = accepted(tenant, [], {"a": text}, triggered_by=text, metadata={"b": text}).event_id
 

@@ -80,6 +80,7 @@ class Migration(migrations.Migration):
                     ("again", "Redacted; a rule was changed since"),
                 ],
                 db_default="",
+                default="",
                 max_length=16,
             ),
         ),

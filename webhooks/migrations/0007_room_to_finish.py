@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="due",
-            index=BrinIndex(fields=["lease_by"], name="due_leases", pages_per_range=32),
+            index=BrinIndex(fields=["lease_by"], name="due_leases", pages_per_range=32, autosummarize=True),
         ),
         migrations.RemoveIndex(model_name="due", name="due_waiting"),
         migrations.RemoveIndex(model_name="due", name="due_leased"),

@@ -85,7 +85,7 @@ class Due(models.Model):
             # Neither is told when a row is leased: the lease is no column of the first, and a BRIN index, which only knows
             # what ranges of pages hold, need not learn of each version of a row. So leasing writes one page and no index.
             models.Index(fields=["tenant_id", "target_id", "due_at"], name="due_by_target"),
-            BrinIndex(fields=["lease_by"], name="due_leases", pages_per_range=32),
+            BrinIndex(fields=["lease_by"], name="due_leases", pages_per_range=32, autosummarize=True),
         ]
 
     def __str__(self) -> str:

@@ -46,7 +46,9 @@ class Payload(models.Model):
     id = models.UUIDField(primary_key=True, editable=False)
     tenant_id = models.UUIDField()
     body = models.TextField()
-    redaction = models.CharField(max_length=16, choices=RedactionState.choices, db_default=RedactionState.NONE)
+    redaction = models.CharField(
+        max_length=16, choices=RedactionState.choices, default=RedactionState.NONE, db_default=RedactionState.NONE
+    )
 
     class Meta:
         indexes: ClassVar = [

@@ -65,10 +65,12 @@ class Command(BaseCommand):
 
     def _say_findings(self, looked: list[Looked]) -> None:
         for one in looked:
-            for table, size in one.report.facts.get("tables", {}).items():
-                self.stdout.write(
-                    f"  {size['bytes'] / 1024 / 1024:10.1f} MiB  {table} ({size['partitions']} partitions)"
-                )
+            tables = one.report.facts.get("tables", {})
+            for table, size in list(tables.items())[:TABLES_SHOWN]:
+                partitions = f" ({size['partitions']} partitions)" if size["partitions"] else ""
+                self.stdout.write(f"  {size['bytes'] / 1024 / 1024:10.1f} MiB  {table}{partitions}")
+            if len(tables) > TABLES_SHOWN:
+                self.stdout.write(f"  and {len(tables) - TABLES_SHOWN} smaller ones (--json has all)")
         findings = [finding for one in looked for finding in one.report.findings]
         if not findings:
             self.stdout.write("Everything is well.")

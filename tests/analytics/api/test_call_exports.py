@@ -19,7 +19,7 @@ from integrations.ids import uuid7
 from integrations.models import Tenant
 from integrations.scopes import Scope
 from integrations.services.api_keys import create_api_key
-from tests.analytics.calls import NOW, Directory, KnownWebhook, call, record, spread
+from tests.analytics.calls import NOW, Directory, KnownWebhook, call, id_at, record, spread
 
 MINUTE = timedelta(minutes=1)
 
@@ -51,7 +51,7 @@ def test_json_lines_are_what_the_list_shows(
     record(
         [
             made,
-            replace(made, id=uuid7(), attempt=1, is_final=False),
+            replace(made, id=id_at(NOW), attempt=1, is_final=False),
             call(tenant_id=tenant.id, timestamp=NOW - MINUTE, response_body="two\nlines\u2028and more"),
             call(tenant_id=other_tenant.id),
         ]
@@ -200,7 +200,7 @@ def test_more_calls_than_a_file_holds_are_refused_before_it_begins(
 @pytest.mark.parametrize(
     ("query", "field", "reason"),
     [
-        ("file_format=xlsx", "file_format", "xlsx"),
+        ("file_format=xlsx", "file_format", "Must be one of jsonl, csv."),
         ("from=2026-03-10T12:00:00Z&to=2026-03-09T12:00:00Z", "to", "later than `from`"),
         ("from=2026-01-01T00:00:00Z&to=2026-02-02T00:00:00Z", "from", "31 days"),
         ("from=2999-01-01T00:00:00Z", "from", "past"),

@@ -43,13 +43,15 @@ def without_times(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_map_has_every_slot_with_secrets_masked(api: APIClient, url: str) -> None:
-    assert api.get(url).json() == dict.fromkeys(slots())
+    empty = api.get(url).json()
+    assert {slot: empty[slot] for slot in slots()} == dict.fromkeys(slots())
+    assert (empty["items"], empty["statistics"]["total"]) == ([], 0)
     api.post(f"{url}/whatsapp", {**WHATSAPP, "enabled": True, "metadata": {"team": "sales"}})
     api.post(f"{url}/sms", TWILIO)
     answer = api.get(url)
     assert answer.status_code == 200
     body = answer.json()
-    assert list(body) == slots()
+    assert list(body) == [*slots(), "items", "statistics"]
     assert body["n8n"] is None
     assert without_times(body["whatsapp"]) == {
         "provider": "whatsapp",

@@ -26,6 +26,7 @@ PAST_THE_CURSOR = {
     "analytics/recording.py: copy": "the engine records",
     "config/embedded/postgres.py: connect": "starts the embedded server",
     "integrations/redis_script.py: connect": "connects to Redis",
+    "webhooks/engine/database.py: connection": "the engine claims and records",
     "integrations/isolation/transaction_settings.py: connection": "asks the driver for the transaction's state",
 }
 DRIVER = {"copy", "stream", "callproc", "connection", "connect"}

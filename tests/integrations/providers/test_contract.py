@@ -154,7 +154,7 @@ def test_field_refuses_what_is_no_string(provider: Provider, field: Field, value
 def test_field_refuses_invisible_characters(provider: Provider, field: Field, character: str) -> None:
     if field.kind is FieldKind.MULTILINE and character == "\n":
         pytest.skip("a line break, which this field takes")
-    value = field.example[:3] + character + field.example[3:]
+    value = field.example[:1] + character + field.example[1:]
     if field.is_object:
         value = json.dumps({"name": value})
     (reason,) = provider.problems({**examples(provider), field.name: value})[field.name]

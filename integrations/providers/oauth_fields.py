@@ -1,0 +1,76 @@
+"""The fields in which OAuth2 keeps what it needs: an app of the customer's own, and the tokens that came from connecting."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from integrations.providers.base import Field
+
+_VISIBLE: Final = r"[!-~]+"
+_ALONE: Final = "Paste the {} alone: no spaces and no letters outside ASCII."
+_WITHOUT_SCHEME: Final = "Paste the token alone: no spaces, no “Bearer”, no letters outside ASCII."
+
+
+def oauth_fields(
+    *,
+    client_id: tuple[str, str],
+    client_secret: tuple[str, str],
+    access_token: tuple[str, str],
+    refresh_token: tuple[str, str] | None,
+    instead: tuple[str, ...] = (),
+) -> tuple[Field, ...]:
+    """Return the four fields, or three for a provider without refresh tokens.
+
+    Each argument is a field's help and its example; `instead` names other fields of the provider that are enough by
+    themselves, such as an API token.
+    """
+    token_help, token_example = access_token
+    id_help, id_example = client_id
+    secret_help, secret_example = client_secret
+    fields = (
+        Field(
+            name="access_token",
+            label="Access token",
+            help=token_help,
+            example=token_example,
+            required_without=(*instead, "client_secret"),
+            pattern=_VISIBLE,
+            pattern_message=_WITHOUT_SCHEME,
+            max_length=4000,
+        ),
+        Field(
+            name="client_id",
+            label="Client ID",
+            help=id_help,
+            example=id_example,
+            secret=False,
+            required_with=("client_secret",),
+            pattern=_VISIBLE,
+            pattern_message=_ALONE.format("client ID"),
+            max_length=200,
+        ),
+        Field(
+            name="client_secret",
+            label="Client secret",
+            help=secret_help,
+            example=secret_example,
+            required_without=(*instead, "access_token"),
+            pattern=_VISIBLE,
+            pattern_message=_ALONE.format("client secret"),
+        ),
+    )
+    if refresh_token is None:
+        return fields
+    refresh_help, refresh_example = refresh_token
+    return (
+        *fields,
+        Field(
+            name="refresh_token",
+            label="Refresh token",
+            help=refresh_help,
+            example=refresh_example,
+            pattern=_VISIBLE,
+            pattern_message=_ALONE.format("token"),
+            max_length=4000,
+        ),
+    )
