@@ -365,6 +365,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "renew-tokens": {"task": "integrations.renew_tokens", "schedule": 30.0, "options": {"expires": 30}},
     "sweep-connections": {"task": "integrations.sweep_connections", "schedule": 60.0, "options": {"expires": 60}},
     "purge-api-key-usage": {"task": "integrations.purge_api_key_usage", "schedule": 3600.0},
     "forget-idempotency-answers": {"task": "integrations.forget_idempotency_answers", "schedule": 600.0},

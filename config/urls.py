@@ -10,6 +10,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from integrations.api.audience import Audience
 from integrations.api.documents import DocumentView, JSONDocumentView
 from integrations.pages.invitation import InvitationPage
+from integrations.pages.oauth_callback import OAuthCallback
 from webhooks.api.urls import publishing_urlpatterns
 
 urlpatterns = [
@@ -17,6 +18,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("invitations/<str:token>", InvitationPage.as_view(), name="invitation"),
+    path("oauth/<str:provider>/callback", OAuthCallback.as_view(), name="oauth-callback"),
     path("api/", include("integrations.api.urls")),
     # Before the webhooks' addresses: `webhooks/analytics/summary` would read as a webhook's id.
     path("api/", include("analytics.api.urls")),

@@ -8,6 +8,7 @@ from integrations.api_keys.usage import purge_usage
 from integrations.services.connection_sweep import sweep_connections
 from integrations.services.idempotency import forget_expired
 from integrations.services.invitation_mails import send_invitation_mails
+from integrations.services.oauth_sweep import forget_states, sweep_tokens
 from integrations.services.tenants import sweep_deleted_tenants
 
 
@@ -39,3 +40,10 @@ def forget_idempotency_answers() -> None:
 def sweep_connections_task() -> None:
     """Test the connections that are due; scheduled every minute."""
     sweep_connections()
+
+
+@shared_task(name="integrations.renew_tokens")
+def renew_tokens_task() -> None:
+    """Renew the tokens that are at half of their life; scheduled every 30 seconds."""
+    sweep_tokens()
+    forget_states()

@@ -21,6 +21,8 @@ from integrations.models import (
     Integration,
     Invitation,
     Membership,
+    OAuthGrant,
+    OAuthState,
     Tenant,
     User,
 )
@@ -31,6 +33,8 @@ _OF_TENANTS: list[type[Model]] = [
     APIKey,
     IdempotencyAnswer,
     CredentialVersion,
+    OAuthState,
+    OAuthGrant,
     Integration,
     Invitation,
     Membership,

@@ -16,8 +16,8 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from integrations.admin.badges import Tone, badge
+from integrations.admin.connecting import ConnectingPages, connect_label
 from integrations.admin.connection_tests import answer_test, can_test, check_chosen, last_test
-from integrations.admin.credentials import CredentialPages
 from integrations.admin.integration_forms import PREFIX, ChooseProviderForm, ProviderForm, provider_form
 from integrations.admin.service_admin import add_service_error
 from integrations.errors import ServiceError
@@ -37,7 +37,7 @@ STATUS_TONES: dict[str, Tone] = {"active": "good", "inactive": "neutral", "error
 
 
 @admin.register(Integration)
-class IntegrationAdmin(CredentialPages):
+class IntegrationAdmin(ConnectingPages):
     list_display = (
         *("name", "tenant", "provider", "state", "health", "owner"),
         *("tested_at", "secret_changed_at", "expires_at"),
@@ -132,7 +132,7 @@ class IntegrationAdmin(CredentialPages):
             self.changing_page(require_POST(self.test_connection_view)),
             name="integrations_integration_test",
         )
-        return [switch, test_new, test_stored, *self.credential_urls(), *super().get_urls()]
+        return [switch, test_new, test_stored, *self.credential_urls(), *self.connecting_urls(), *super().get_urls()]
 
     # --- Testing the connection --------------------------------------------------------------------------------
 
@@ -190,6 +190,8 @@ class IntegrationAdmin(CredentialPages):
         context["can_switch_provider"] = (
             obj is not None and self.has_change_permission(request, obj) and len(providers_of_slot(obj.slot)) > 1
         )
+        if obj is not None and context["may_rotate"]:
+            context["connect_label"] = connect_label(obj)
         provider = self._provider(request, obj)
         if can_test(provider) and self.has_change_permission(request, obj):
             context["test_url"] = self._address("test", obj.pk) if obj else self._address("test_new")

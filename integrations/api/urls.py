@@ -23,6 +23,7 @@ from integrations.api.invitation_acceptance import AcceptInvitationView
 from integrations.api.invitations import InvitationDetail, InvitationList, InvitationResend
 from integrations.api.me import Me
 from integrations.api.members import MemberDetail, MemberList, OwnMembership
+from integrations.api.oauth import OAuthStartView
 from integrations.api.providers import PlatformProviderList, ProviderList
 from integrations.api.tenants import TenantDetail, TenantList
 from integrations.authentication.views import TokenRefreshView, TokenView
@@ -75,6 +76,7 @@ urlpatterns = [
     path("platform/tenants/<str:tenant>/integrations", IntegrationMapView.as_view()),
     path("platform/tenants/<str:tenant>/integrations/<str:slot>", IntegrationSlotView.as_view()),
     platform_path("integrations/<str:slot>/test", ConnectionTestOfSlot),
+    *tenant_paths("oauth/<str:provider>/start", OAuthStartView),
     *tenant_paths("api-keys", APIKeyList),
     *tenant_paths("api-keys/<uuid:key>", APIKeyDetail),
     *tenant_paths("api-keys/<uuid:key>/rotate", APIKeyRotation),

@@ -6,6 +6,7 @@ from integrations.models.credential_version import CredentialVersion
 from integrations.models.idempotency import IdempotencyAnswer
 from integrations.models.integration import Health, Integration
 from integrations.models.invitation import Invitation, InvitationState
+from integrations.models.oauth import OAuthGrant, OAuthState
 from integrations.models.tenant import Membership, Role, Tenant
 from integrations.models.user import User
 
@@ -21,6 +22,8 @@ __all__ = [
     "Invitation",
     "InvitationState",
     "Membership",
+    "OAuthGrant",
+    "OAuthState",
     "ProcessHeartbeat",
     "RecoveryCode",
     "RefreshSession",

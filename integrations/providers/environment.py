@@ -14,6 +14,7 @@ from environ.fileaware_mapping import FileAwareMapping
 
 from integrations.providers.base import Field, Provider
 from integrations.providers.field_values import InvalidValueError
+from integrations.providers.oauth2 import oauth2_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class EnvironmentValues:
     values: dict[str, str] = field(default_factory=dict, repr=False)
     problems: dict[str, str] = field(default_factory=dict)
     is_complete: bool = False
-    """Whether every required field has a valid value, so that the platform's credentials can be used."""
+    """Whether the platform's credentials can be used: every required field has a valid value, beside an OAuth2 app."""
 
 
 def environment_name(provider: Provider, declared: Field) -> str:
@@ -49,7 +50,17 @@ def environment_values(provider: Provider, variables: Mapping[str, str] | None =
         by_name = {declared.name: declared for declared in provider.fields}
         for field_name, reasons in missing.items():
             problems.setdefault(environment_name(provider, by_name[field_name]), reasons[0])
-    return EnvironmentValues(values, problems, is_complete=bool(values) and not missing)
+    usable = _without_app(provider, values)
+    return EnvironmentValues(values, problems, is_complete=bool(usable) and not provider.problems(usable))
+
+
+def _without_app(provider: Provider, values: Mapping[str, str]) -> dict[str, str]:
+    """Leave out an OAuth app that people connect with: by itself it is nobody's credentials."""
+    declared = oauth2_of(provider)
+    if declared is None or declared.client_credentials:
+        return dict(values)
+    app = {declared.client_id_field, declared.client_secret_field}
+    return {name: value for name, value in values.items() if name not in app}
 
 
 def _first_set(source: Mapping[str, str], names: tuple[str, ...], problems: dict[str, str]) -> tuple[str, str]:

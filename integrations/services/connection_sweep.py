@@ -27,6 +27,7 @@ from integrations.providers.connection_test import TestOutcome
 from integrations.providers.registry import all_providers, get_provider
 from integrations.services.connection_tests import outcome_of
 from integrations.services.integration_health import record_outcome
+from integrations.services.oauth_tokens import up_to_date
 
 logger = structlog.get_logger(__name__)
 
@@ -71,6 +72,7 @@ def _claim(size: int) -> list[Integration]:
 def _test(integration: Integration) -> bool:
     """Test one, in a thread of its own. An integration that cannot be tested holds up no other."""
     try:
+        integration = up_to_date(integration)
         outcome = outcome_of(get_provider(integration.provider), integration)
         record_outcome(
             actor=Actor.system("connection sweep"),

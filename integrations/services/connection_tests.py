@@ -28,6 +28,7 @@ from integrations.providers.values import Values
 from integrations.services.integration_health import record_outcome
 from integrations.services.integration_values import merge
 from integrations.services.integrations import work_of
+from integrations.services.oauth_tokens import up_to_date
 from integrations.sliding_window import Limit, SlidingWindow
 
 CACHED_FOR: Final = timedelta(seconds=30)
@@ -96,6 +97,7 @@ def check_connection(*, actor: Actor, integration: Integration, force: bool = Fa
     if not force and (known := _cached(current)) is not None:
         return known
     _spend(current.tenant_id)
+    current = up_to_date(current)
     outcome = outcome_of(declared, current)
     return _report(outcome, record_outcome(actor=actor, integration=current, outcome=outcome))
 

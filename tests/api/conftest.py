@@ -37,6 +37,13 @@ def _providers_are_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ProviderClient, "exchange", no_network)
 
 
+@pytest.fixture(autouse=True)
+def _platforms_oauth_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an app nobody can begin to connect."""
+    monkeypatch.setenv("SIGNALBOX_GITHUB_CLIENT_ID", "Iv1.0123456789abcdef")
+    monkeypatch.setenv("SIGNALBOX_GITHUB_CLIENT_SECRET", "example-client-secret-for-documentation")
+
+
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Make the request of an operation, with a body that it takes. Nobody waits for an engine, which does not run."""

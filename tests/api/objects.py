@@ -120,6 +120,11 @@ def _alert_channel(tenant: Tenant, actor: Actor) -> Names:
     return (str(create_channel(actor=actor, tenant=tenant, kind="email", **mails).id),)
 
 
+def _provider(tenant: Tenant, actor: Actor) -> Names:
+    """Providers are the same for all tenants."""
+    return ("github",)
+
+
 Factory = Callable[[Tenant, Actor], Names]
 
 # By the parameter's name: makes such an object in a tenant.
@@ -130,6 +135,7 @@ OBJECTS: Final[Mapping[str, Factory]] = {
     "invitation": _invitation,
     "key": _key,
     "member": _member,
+    "provider": _provider,
     "receiver": _receiver,
     "recovery": _recovery,
     "redaction_rule": _redaction_rule,
@@ -158,6 +164,7 @@ BODIES: Final[Mapping[str, Any]] = {
     "POST members": {"email": "ada@example.org", "role": "member"},
     "PATCH members/{member}": {"role": "admin"},
     "POST integrations/{integration}/rotate": {"api_key": "n8n-key-of-another-day-0123456789", "untested": True},
+    "POST oauth/{provider}/start": {"return_to": "/admin/"},
     "POST receivers": {"name": "another", "provider": "github"},
     "PATCH receivers/{receiver}": {"is_active": False},
     "POST redaction-rules": {"event_type": "order.*", "paths": ["$.card"]},

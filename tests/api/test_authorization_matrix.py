@@ -42,6 +42,7 @@ WITH_RULES_OF_THEIR_OWN = {
     ("member", "POST integrations/{integration}/rotate"): 403,
     ("member", "GET integrations/{integration}/versions"): 403,
     ("member", "POST integrations/{integration}/versions/{version}/restore"): 403,
+    ("member", "POST oauth/{provider}/start"): 403,
     # The tenant's is nobody's to share, and nobody shared it.
     ("key", "POST integrations/{integration}/share"): 409,
     ("owner", "POST integrations/{integration}/share"): 409,

@@ -23,6 +23,7 @@ from tests.api.operations import Operation, tenant_operations
 
 BODIES = [
     ("integrations_test_values", "integration", "POST", "/api/v1/integrations/test", {"provider": "n8n"}),
+    ("oauth_start", "integration", "POST", "/api/v1/oauth/github/start", {}),
     ("webhooks_create", "integration", "POST", "/api/v1/webhooks", {"workflow_name": "new_hook"}),
     ("webhooks_replace", "integration", "PUT", "/api/v1/webhooks/my_hook", {}),
     ("webhooks_change", "integration", "PATCH", "/api/v1/webhooks/my_hook", {}),

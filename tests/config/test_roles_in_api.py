@@ -31,6 +31,7 @@ WITHOUT_SECRETS = {
         "recovery",
         "event",
         "call",
+        "provider",
         "member",
         "membership",
         "invitation",

@@ -25,6 +25,8 @@ EMPTY = [
     "integrations_credentialversion",
     "integrations_idempotencyanswer",
     "integrations_invitation",
+    "integrations_oauthgrant",
+    "integrations_oauthstate",
 ]
 
 

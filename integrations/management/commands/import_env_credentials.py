@@ -48,7 +48,7 @@ class Command(BaseCommand):
             return True
         for name, problem in found.problems.items():
             self.stderr.write(f"{name}: {problem}")
-        if not found.is_complete:
+        if found.problems:
             return False
         with tenant_scope(tenant):
             if Integration.objects.filter(tenant=tenant, owner=None, provider=provider.key).exists():

@@ -199,7 +199,8 @@ custom = Provider(
     label="Custom API",
     slot="custom",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST}),
+    capabilities=frozenset({Capability.TEST, Capability.OAUTH2}),
+    oauth2="integrations.providers.custom.oauth2.oauth2",
     test=call_test_path,
     fields=(*_ADDRESS, *_CREDENTIALS, *_TEST),
 )

@@ -25,6 +25,8 @@ _SECONDARY_WAIT: Final = 60.0
 
 def read_user(client: ProviderClient, values: Values) -> ConnectionReport:
     """Read the token's user, or for an app's installation its limits; then the repository, if one is named."""
+    if "token" not in values:
+        raise ProviderError(Result.BAD_CREDENTIALS, "GitHub is not connected yet: connect it, or enter a token.")
     base, headers = values["base_url"], headers_of(values)
     if values["token"].startswith(_INSTALLATION):
         identity, facts, answer = "App installation", {}, client.get(f"{base}/rate_limit", headers=headers)

@@ -15,7 +15,8 @@ hubspot = Provider(
     label="HubSpot",
     slot="hubspot",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST}),
+    capabilities=frozenset({Capability.TEST, Capability.OAUTH2}),
+    oauth2="integrations.providers.hubspot.oauth2.oauth2",
     test=read_account,
     fields=(
         Field(

@@ -13,7 +13,8 @@ intercom = Provider(
     label="Intercom",
     slot="intercom",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST}),
+    capabilities=frozenset({Capability.TEST, Capability.OAUTH2}),
+    oauth2="integrations.providers.intercom.oauth2.oauth2",
     test=read_workspace,
     fields=(
         Field(

@@ -14,7 +14,8 @@ jira = Provider(
     label="Jira Cloud",
     slot="jira",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST}),
+    capabilities=frozenset({Capability.TEST, Capability.OAUTH2}),
+    oauth2="integrations.providers.jira.oauth2.oauth2",
     test=read_user,
     fields=(
         Field(

@@ -14,7 +14,8 @@ pipedrive = Provider(
     label="Pipedrive",
     slot="pipedrive",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST}),
+    capabilities=frozenset({Capability.TEST, Capability.OAUTH2}),
+    oauth2="integrations.providers.pipedrive.oauth2.oauth2",
     test=read_user,
     fields=(
         Field(

@@ -29,7 +29,8 @@ salesforce = Provider(
     label="Salesforce",
     slot="salesforce",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST}),
+    capabilities=frozenset({Capability.TEST, Capability.OAUTH2}),
+    oauth2="integrations.providers.salesforce.oauth2.oauth2",
     test=read_user,
     fields=(
         Field(

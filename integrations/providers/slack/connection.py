@@ -36,6 +36,8 @@ _GONE_WEBHOOKS: Final = frozenset({"no_service", "no_service_id", "no_team", "no
 def who_am_i(client: ProviderClient, values: Values) -> ConnectionReport:
     """Ask whose the token is, which needs no scope; without a token, see that the incoming webhook is there."""
     if "bot_token" not in values:
+        if "webhook_url" not in values:
+            raise ProviderError(Result.BAD_CREDENTIALS, "Slack is not connected yet: connect it, or enter a token.")
         return _webhook_is_there(client, values)
     answer = client.post(f"{API}/auth.test", headers={"Authorization": bearer(values["bot_token"])}, explain=explain)
     found = answer.json_object()

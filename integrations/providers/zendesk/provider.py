@@ -14,7 +14,8 @@ zendesk = Provider(
     label="Zendesk",
     slot="zendesk",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST}),
+    capabilities=frozenset({Capability.TEST, Capability.OAUTH2}),
+    oauth2="integrations.providers.zendesk.oauth2.oauth2",
     test=read_user,
     fields=(
         Field(

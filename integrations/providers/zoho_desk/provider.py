@@ -13,7 +13,8 @@ zoho_desk = Provider(
     label="Zoho Desk",
     slot="zoho_desk",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST}),
+    capabilities=frozenset({Capability.TEST, Capability.OAUTH2}),
+    oauth2="integrations.providers.zoho_desk.oauth2.oauth2",
     test=read_organisations,
     fields=(
         *account_fields(),
