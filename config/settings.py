@@ -10,8 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
-from celery.schedules import crontab
 
+from config import rest_api
+from config.beat_schedule import BEAT_SCHEDULE
 from config.environment import Environment
 from config.logging import logging_configuration, register_secret
 from config.redis_address import redis_py_url
@@ -240,47 +241,9 @@ SECURE_CSP = {
 TENANT_REQUESTS_PER_HOUR = env.integer("TENANT_REQUESTS_PER_HOUR", 100_000)
 if TENANT_REQUESTS_PER_HOUR < 0:
     env.problems.append("TENANT_REQUESTS_PER_HOUR must be a whole number above 0, or 0 for no limit.")
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "integrations.authentication.drf.JWTAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["integrations.api.permissions.IsPlatformAdmin"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "integrations.api.negotiation.UsualJSONNegotiation",
-    "DEFAULT_PARSER_CLASSES": ["integrations.api.parsers.StrictJSONParser"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "integrations.api.pagination.PageNumbers",
-    "DEFAULT_SCHEMA_CLASS": "integrations.api.openapi.ProblemAwareSchema",
-    "EXCEPTION_HANDLER": "integrations.api.problems.exception_handler",
-    "DEFAULT_THROTTLE_RATES": {"token_refresh": "30/minute"},
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Signalbox",
-    "DESCRIPTION": "The integration control room: credentials, webhooks, messages and what happened to them.",
-    "VERSION": "0.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SERVE_AUTHENTICATION": [],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "SCHEMA_PATH_PREFIX": r"/api",
-    # The platform's document; `manage.py spectacular --custom-settings integrations.api.documents.TENANT_DOCUMENT`
-    # writes the tenants'.
-    "PREPROCESSING_HOOKS": ["integrations.api.documents.platform_endpoints"],
-    "ENUM_NAME_OVERRIDES": {
-        "AlertChannelKind": "analytics.alerts.channel_kinds.registry.channel_choices",
-        "AlertRuleKind": "analytics.alerts.rule_kinds.registry.kind_choices",
-        "AlertScope": "analytics.alerts.api.serializers.SCOPES",
-        "AlertState": "analytics.alerts.api.serializers.STATES",
-        "DeliveryState": "webhooks.models.DeliveryState",
-        "InvitationState": "integrations.models.InvitationState",
-        "RecoveryState": "webhooks.models.RecoveryState",
-        "ConnectionTestOutcome": "integrations.providers.outcome.result_choices",
-    },
-}
+REST_FRAMEWORK = rest_api.REST_FRAMEWORK
+SPECTACULAR_SETTINGS = rest_api.SPECTACULAR_SETTINGS
+
 # --- People ---------------------------------------------------------------------------------------------------
 
 SESSION_IDLE_SECONDS = 60 * env.integer("SESSION_IDLE_MINUTES", 30)
@@ -340,42 +303,7 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {
-    "evaluate-alerts": {"task": "alerts.evaluate", "schedule": 30.0, "options": {"expires": 30}},
-    "send-alerts": {"task": "alerts.send", "schedule": 5.0, "options": {"expires": 10}},
-    "forget-alerts": {"task": "alerts.forget", "schedule": 3600.0},
-    "advance-recoveries": {"task": "webhooks.advance_recoveries", "schedule": 1.0, "options": {"expires": 5}},
-    "drain-deliveries": {"task": "webhooks.drain", "schedule": 1.0, "options": {"expires": 5}},
-    "move-backlogs": {"task": "webhooks.move_backlogs", "schedule": 1.0, "options": {"expires": 5}},
-    "drop-removed-partitions": {
-        "task": "analytics.drop_removed_partitions",
-        "schedule": 300.0,
-        "options": {"expires": 300},
-    },
-    "forget-minutes": {"task": "analytics.forget_minutes", "schedule": 600.0, "options": {"expires": 600}},
-    "purge-analytics": {
-        "task": "analytics.purge",
-        "schedule": crontab(hour="3", minute="17"),
-        "options": {"expires": 3600},
-    },
-    "make-partitions": {"task": "analytics.make_partitions", "schedule": 3600.0},
-    "sweep-deleted-tenants": {"task": "integrations.sweep_deleted_tenants", "schedule": 60.0},
-    "send-invitation-mails": {
-        "task": "integrations.send_invitation_mails",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "renew-tokens": {"task": "integrations.renew_tokens", "schedule": 30.0, "options": {"expires": 30}},
-    "sweep-connections": {"task": "integrations.sweep_connections", "schedule": 60.0, "options": {"expires": 60}},
-    "purge-api-key-usage": {"task": "integrations.purge_api_key_usage", "schedule": 3600.0},
-    "forget-idempotency-answers": {"task": "integrations.forget_idempotency_answers", "schedule": 600.0},
-    "publish-received": {"task": "webhooks.publish_received", "schedule": 10.0, "options": {"expires": 20}},
-    "forget-received": {"task": "webhooks.forget_received", "schedule": 3600.0},
-    "forget-idempotency-keys": {"task": "webhooks.forget_idempotency_keys", "schedule": 600.0},
-    "expire-held-deliveries": {"task": "webhooks.expire_held", "schedule": 3600.0},
-    "redact-payloads": {"task": "webhooks.redact_payloads", "schedule": 30.0, "options": {"expires": 30}},
-    "forget-previous-secrets": {"task": "webhooks.forget_previous_secrets", "schedule": 3600.0},
-}
+CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
 # What a webhook that does not say its own retries on (`webhooks.policy.SCHEDULES`).
 WEBHOOK_DEFAULT_RETRY_SCHEDULE = env.text("WEBHOOK_DEFAULT_RETRY_SCHEDULE", default="durable")
 if WEBHOOK_DEFAULT_RETRY_SCHEDULE not in {"durable", "quick"}:
