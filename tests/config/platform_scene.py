@@ -20,7 +20,7 @@ from webhooks.services.webhooks import create_webhook
 
 ACTOR = Actor.system("test")
 ACCESS_TOKEN = "EAATestAccessTokenThatIsLongEnoughToMask123456789"
-APP_SECRET = "0123456789abcdef0123456789abcdef"
+APP_SECRET = "9f8e7d6c5b4a39281706f5e4d3c2b1a0"  # not the example of a provider's field, which is no secret
 BEARER = "bearer-that-only-the-receiver-may-know-0123456789"
 HEADER_VALUE = "header-value-that-is-a-secret-too"
 CHANNEL_URL = "https://alerts.example.com/in/another-path-that-is-a-token"

@@ -41,7 +41,7 @@ def test_tells_of_a_provider_what_a_form_needs(tenant_api: TenantAPI) -> None:
         "key": "jira",
         "label": "Jira Cloud",
         "slot": "jira",
-        "capabilities": ["test"],
+        "capabilities": ["oauth2", "test"],
         "documentation": "docs/providers/jira.md",
     }
     assert list(fields)[:4] == ["site", "email", "api_token", "cloud_id"]
