@@ -53,12 +53,11 @@ def test_other_numbers_are_refused_with_the_way_out(number: object, reason: str)
 def test_whatever_is_given_as_a_number_is_stored_as_e164_or_refused(number: object) -> None:
     try:
         stored = e164(number)
-    except ValueError as error:
-        assert str(error)
-    else:
-        assert stored.startswith("+")
-        assert stored[1:].isdigit()
-        assert len(stored) <= 20
+    except ValueError:
+        return
+    assert stored.startswith("+")
+    assert stored[1:].isdigit()
+    assert len(stored) <= 20
 
 
 @pytest.mark.parametrize(
