@@ -46,8 +46,9 @@ class VonageReceiving(Receiving):
     takes_queries = True
     where_from = "The account's signature secret: Vonage's dashboard, API settings."
     setup = (
-        "In Vonage's dashboard open API settings and choose the signature method that is chosen here. Ask Vonage's support to sign the webhooks of the SMS API: they are not unless "
-        "asked for. Paste the address for inbound messages; messages that are sent from here name it for their receipts."
+        "In Vonage's dashboard open API settings and choose the signature method that is chosen here. Any format of webhooks "
+        "will do; prefer POST-JSON. Ask Vonage's support to sign the webhooks of the SMS API: they are not unless asked for. "
+        "Paste the address for inbound messages; messages that are sent from here name it for their receipts."
     )
     options = (
         Option(

@@ -20,7 +20,7 @@ from integrations.providers.sending_rules import amount, judged_by_status, judge
         ("0.123456789", "0.12345678"),
         ("999999.5", "999999.5"),
         *((text, None) for text in ("", "1000000", "1e5", "NaN", "Infinity", "1,5", " 1", "1.", "١", "--1")),
-        *((other, None) for other in (None, 1.5, [], {})),
+        *((other, None) for other in (None, 1.5)),
     ],
 )
 def test_reads_prices_that_can_be_stored_and_nothing_else(text: Any, found: str | None) -> None:
