@@ -126,7 +126,7 @@ PROBLEMS: Final = [
     Problem(
         name="temporary key without its session",
         sending=Sending(values={"access_key_id": "ASIAIOSFODNN7EXAMPLE", "session_token": None}),
-        field="integration_id",
+        field="integration",
         says="session_token",
     ),
 ]
