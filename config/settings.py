@@ -134,6 +134,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "integrations",
+    "integrations.messaging",
     "analytics",
     "analytics.alerts",
     "webhooks",
@@ -346,6 +347,7 @@ TENANT_DATA_OWNERS = [
     "analytics.alerts.tenant_data.owner",
     "webhooks.tenant_data.owner",
     "analytics.tenant_data.owner",
+    "integrations.messaging.tenant_data.owner",
     "integrations.tenant_data.owner",
 ]
 # Tables in daily partitions on their UUIDv7 id.
