@@ -42,7 +42,7 @@ def state_badge(state: str) -> SafeString:
 
 
 def steps_of(message: Message) -> list[Step]:
-    """Return what happened to a message, oldest first; steps of the same moment in the order of a message's life."""
+    """Return what happened to a message, in the order of its life: the clocks of providers are not ours."""
     provider = get_provider(message.provider).label
     about = {message.state: _settled(message)} if message.settled_by else {}
     error = f"{provider} says: {message.error_message}" if message.error_message else ""
@@ -55,8 +55,7 @@ def steps_of(message: Message) -> list[Step]:
         ("Read", message.read_at, "succeeded", ""),
         ("Failed", message.failed_at, "failed", about.get(MessageState.FAILED, f"{error}{code}")),
     ]
-    steps = [Step(title, at, tone, text) for title, at, tone, text in known if at is not None]
-    return sorted(steps, key=lambda step: step.at)
+    return [Step(title, at, tone, text) for title, at, tone, text in known if at is not None]
 
 
 def content_in_words(message: Message, *, is_hidden: bool) -> tuple[str, bool]:

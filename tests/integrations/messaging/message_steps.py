@@ -11,6 +11,11 @@ from integrations.models import Tenant
 
 NUMBER = "+4915112345678"
 TEXT = "Your code is 339417."
+TWILIO = {
+    "account_sid": "AC0123456789abcdef0123456789abcdef",
+    "auth_token": "f0e1d2c3b4a5968778695a4b3c2d1e0f",
+    "phone_number": "+15005550006",
+}
 
 
 def make_message(tenant: Tenant, *, text: str = TEXT, template: dict[str, Any] | None = None, **fields: Any) -> Message:
