@@ -79,9 +79,9 @@ class OutgoingMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRequest:
-    """One POST. `headers` hold the credentials and the content type."""
+    """One POST. `headers` hold the credentials and the content type; the address may hold a secret as well (Twilio)."""
 
-    url: str
+    url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 

@@ -16,8 +16,9 @@ vonage = Provider(
     label="Vonage",
     slot="sms",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST}),
+    capabilities=frozenset({Capability.TEST, Capability.SEND_MESSAGE}),
     test=read_balance,
+    messaging="integrations.providers.vonage.messaging.messaging",
     fields=(
         Field(
             name="api_key",

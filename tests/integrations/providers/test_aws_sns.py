@@ -10,12 +10,18 @@ from typing import Any
 import boto3
 import moto.settings
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.responses import ActionAuthenticatorMixin
 from moto.server import ThreadedMotoServer
+from moto.sns.models import sns_backends
 
+from integrations.ids import uuid7
 from integrations.providers.aws_sns.connection import signed_headers
+from integrations.providers.aws_sns.messaging import messaging
 from integrations.providers.aws_sns.provider import aws_sns
+from integrations.providers.client import ProviderClient
 from integrations.providers.connection_test import TestOutcome, run_connection_test
+from integrations.providers.messaging import Channel, Judgement, OutgoingMessage, Verdict
 from integrations.providers.outcome import Result
 from integrations.providers.values import Values
 
@@ -90,6 +96,33 @@ def test_unknown_key_wrong_secret_and_missing_permission_are_told_apart(cloud: C
     }
     for outcome in said.values():
         assert key["secret_access_key"] not in outcome.message
+
+
+def judged(cloud: Cloud, text: str = "Your code is 123456.", **given: str) -> Judgement:
+    """Send a message as the delivery engine does, and return what its answer means."""
+    values = Values(aws_sns, {"region": REGION, "endpoint_url": cloud.url, "sender_id": "ACME", **given})
+    message = OutgoingMessage(id=uuid7(), channel=Channel.SMS, to="+447700900001", text=text)
+    assert messaging.problems(message, values) == {}
+    request = messaging.request(message, values)
+    with ProviderClient(aws_sns, values) as client:
+        return messaging.judge(client.exchange("POST", request.url, headers=request.headers, data=request.body))
+
+
+def test_message_arrives_with_its_signature_checked(cloud: Cloud) -> None:
+    judgement = judged(cloud, "Grüße & = 你好", **cloud.key_of("publisher", ALLOWED))
+    assert judgement.verdict is Verdict.SENT, judgement
+    sent = sns_backends[DEFAULT_ACCOUNT_ID][REGION].sms_messages[judgement.provider_message_id]
+    assert sent == ("+447700900001", "Grüße & = 你好")
+
+
+def test_message_with_a_wrong_key_or_without_permission_is_refused_in_the_words_of_aws(cloud: Cloud) -> None:
+    key = cloud.key_of("late", ALLOWED)
+    wrong = judged(cloud, **{**key, "secret_access_key": "x" * 40})
+    reader = cloud.key_of("only_reads", {"Effect": "Allow", "Action": ["sns:GetSMSAttributes"], "Resource": "*"})
+    may_not = judged(cloud, **reader)
+    assert (wrong.verdict, wrong.code) == (Verdict.REFUSED, "SignatureDoesNotMatch")
+    assert (may_not.verdict, may_not.code) == (Verdict.REFUSED, "AccessDenied")
+    assert "not authorized to perform" in may_not.message
 
 
 def test_session_token_is_signed_and_sent() -> None:
