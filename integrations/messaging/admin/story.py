@@ -47,9 +47,15 @@ def steps_of(message: Message) -> list[Step]:
     about = {message.state: _settled(message)} if message.settled_by else {}
     error = f"{provider} says: {message.error_message}" if message.error_message else ""
     code = f" (code {message.error_code})" if message.error_code else ""
+    doubt = message.error_message if message.state == MessageState.UNKNOWN else ""
     known = [
         ("Accepted", message.accepted_at, "succeeded", ""),
-        ("Unknown", message.unknown_at, "waiting", f"Nobody can say whether {provider} took it. It is not sent again."),
+        (
+            "Unknown",
+            message.unknown_at,
+            "waiting",
+            f"{doubt} Nobody can say whether {provider} took it: it is not sent again.".strip(),
+        ),
         ("Sent", message.sent_at, "succeeded", about.get(MessageState.SENT, f"{provider} took it.")),
         ("Delivered", message.delivered_at, "succeeded", about.get(MessageState.DELIVERED, "")),
         ("Read", message.read_at, "succeeded", ""),
