@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from analytics.call_filter import within
-from analytics.models import WebhookCall
+from analytics.models import COUNTED_KIND, WebhookCall
 from analytics.period import Period
 from integrations.isolation.scope import tenant_scope
 
@@ -76,7 +76,7 @@ def error_groups(*, tenant_id: UUID, period: Period, webhook_id: UUID | None = N
     It reads the newest 5,000 failures of the period at most, from the index that holds failures alone and within the
     ids of that time: a year of successes between them costs nothing. Opens the tenant's scope.
     """
-    failures = WebhookCall.objects.filter(tenant_id=tenant_id, success=False).order_by("-id")
+    failures = WebhookCall.objects.filter(tenant_id=tenant_id, success=False, target_kind=COUNTED_KIND).order_by("-id")
     if webhook_id is not None:
         failures = failures.filter(target_id=webhook_id)
     newest_first = within(failures, period.start, period.end).values(*_COLUMNS)

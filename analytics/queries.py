@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Count, QuerySet
 
 from analytics.call_filter import CLOCK_SLACK, CallFilter, matching
-from analytics.models import ALL_TARGETS, HourlyRollup, WebhookCall
+from analytics.models import ALL_TARGETS, COUNTED_KIND, HourlyRollup, WebhookCall
 from analytics.ports import webhook_directory
 from integrations.ids import uuid7_floor, uuid7_time
 
@@ -62,7 +62,7 @@ def calls_of_tenant(
 
     All tenants' calls are for the owner role, and for the newest ones: no other condition leads to an index.
     """
-    calls = WebhookCall.objects.order_by("-id")
+    calls = WebhookCall.objects.filter(target_kind=COUNTED_KIND).order_by("-id")
     if tenant_id is not None:
         calls = calls.filter(tenant_id=tenant_id)
     return matching(calls, wanted or CallFilter(start=start, end=end))

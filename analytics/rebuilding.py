@@ -24,6 +24,7 @@ from analytics.models import (
     ALL_TARGETS,
     ALL_TARGETS_KIND,
     ALL_TENANTS,
+    COUNTED_KIND,
     HourlyRollup,
     MinuteRollup,
     PurgeHorizon,
@@ -202,7 +203,7 @@ def _drift_of(rollups: type[Rollup]) -> Composed:
                 least(width_bucket(response_time_ms - 1, {bounds}::int[]), {last_bucket}) AS bucket
             FROM {calls}
             WHERE id >= %(first_id)s AND id < %(last_id)s AND "timestamp" >= %(start)s AND "timestamp" < %(end)s
-                AND tenant_id = ANY(%(tenants)s::uuid[])
+                AND tenant_id = ANY(%(tenants)s::uuid[]) AND target_kind = {counted_kind}
         ), counted AS (
             SELECT tenant_id, coalesce(target_id, {all_targets}) AS target_id, {span},
                 CASE WHEN grouping(target_id) = 1 THEN {all_kind} ELSE target_kind END AS target_kind,
@@ -231,6 +232,7 @@ def _drift_of(rollups: type[Rollup]) -> Composed:
         last_bucket=Literal(BUCKETS - 1),
         all_targets=Literal(ALL_TARGETS),
         all_kind=Literal(ALL_TARGETS_KIND),
+        counted_kind=Literal(COUNTED_KIND),
         outcome_counts=_comma(
             SQL("count(*) FILTER (WHERE outcome = {}) AS {}").format(Literal(outcome.value), Identifier(outcome.value))
             for outcome in OutcomeClass

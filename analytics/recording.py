@@ -23,6 +23,7 @@ from analytics.histogram import BUCKETS, bucket_of
 from analytics.models import (
     ALL_TARGETS,
     ALL_TARGETS_KIND,
+    COUNTED_KIND,
     ErrorKind,
     HourlyRollup,
     MinuteRollup,
@@ -177,6 +178,8 @@ _Sums = dict[tuple[UUID, UUID, str, datetime], list[int]]
 def _sums_by_minute(calls: Iterable[CallRecord]) -> _Sums:
     sums: _Sums = {}
     for call in calls:
+        if call.target_kind != COUNTED_KIND:
+            continue
         minute = call.timestamp.astimezone(UTC).replace(second=0, microsecond=0)
         key = (call.tenant_id, call.target_id, call.target_kind, minute)
         numbers = sums.get(key)

@@ -38,6 +38,9 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "sweep-connections": {"task": "integrations.sweep_connections", "schedule": 60.0, "options": {"expires": 60}},
     "purge-api-key-usage": {"task": "integrations.purge_api_key_usage", "schedule": 3600.0},
     "forget-idempotency-answers": {"task": "integrations.forget_idempotency_answers", "schedule": 600.0},
+    # --- Messages
+    "announce-messages": {"task": "messaging.announce", "schedule": 5.0, "options": {"expires": 10}},
+    "forget-messages": {"task": "messaging.forget", "schedule": crontab(hour="3", minute="43")},
     # --- Webhooks
     "advance-recoveries": {"task": "webhooks.advance_recoveries", "schedule": 1.0, "options": {"expires": 5}},
     "drain-deliveries": {"task": "webhooks.drain", "schedule": 1.0, "options": {"expires": 5}},

@@ -337,6 +337,14 @@ if not 8 <= ANALYTICS_RETENTION_DAYS <= 3_650:
     env.problems.append("ANALYTICS_RETENTION_DAYS must be between 8 (what is held lives for a week) and 3650.")
 if not 3 <= ANALYTICS_PAYLOAD_RETENTION_DAYS <= max(3, ANALYTICS_RETENTION_DAYS):
     env.problems.append("ANALYTICS_PAYLOAD_RETENTION_DAYS must be between 3 and ANALYTICS_RETENTION_DAYS.")
+# What a message said is removed after so many days, the message itself after so many.
+MESSAGE_CONTENT_DAYS = env.integer("MESSAGE_CONTENT_DAYS", 30)
+MESSAGE_RETENTION_DAYS = env.integer("MESSAGE_RETENTION_DAYS", 180)
+# A message may wait two days for its last attempt, and needs its content until then.
+if not 3 <= MESSAGE_CONTENT_DAYS <= MESSAGE_RETENTION_DAYS <= 3_650:
+    env.problems.append(
+        "MESSAGE_CONTENT_DAYS must be at least 3 and at most MESSAGE_RETENTION_DAYS, and that at most 3650."
+    )
 ANALYTICS_ARCHIVE_DIR = env.text("ANALYTICS_ARCHIVE_DIR")
 
 # --- What crosses the rooms, by dotted path -------------------------------------------------------------------
@@ -355,7 +363,12 @@ PARTITIONED_MODELS = ["webhooks.Event", "webhooks.Payload", "webhooks.Delivery",
 # Of those, which retention empties: lists of `integrations.partitioning.retained.RetainedTable`, emptied in this order.
 RETAINED_TABLES = ["analytics.retained.TABLES", "webhooks.retained.TABLES"]
 # What the delivery engine can send, by `target_kind`.
-DELIVERY_SENDERS = {"webhook": "webhooks.engine.webhook_sender.WebhookSender"}
+DELIVERY_SENDERS = {
+    "webhook": "webhooks.engine.webhook_sender.WebhookSender",
+    "message": "webhooks.engine.message_sender.MessageSender",
+}
+# How messages get into its queue (a Protocol in `integrations.ports`).
+MESSAGE_QUEUE = "webhooks.message_queue.queue"
 # What analytics needs to know of webhooks (a Protocol in `analytics.ports`).
 WEBHOOK_DIRECTORY = "webhooks.directory.directory"
 # What alerts need to know (Protocols in `analytics.alerts.ports`).

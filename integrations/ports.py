@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, cast
 from uuid import UUID
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 
 class TenantDataOwner(Protocol):
@@ -27,3 +32,33 @@ class TenantDataOwner(Protocol):
 
         Must be safe to repeat and to run beside itself. Leaves the tenant's own row alone; with None that goes too.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantEvent:
+    """An event to publish: to whichever of the tenant's webhooks want its type."""
+
+    type: str
+    payload: Mapping[str, Any]
+    triggered_by: str = ""
+
+
+class MessageQueue(Protocol):
+    """How messages get to the delivery engine, and what becomes of them to the tenant (`MESSAGE_QUEUE`)."""
+
+    def accept(self, *, tenant_id: UUID, message_id: UUID, sender_id: UUID) -> None:
+        """Have a message sent once the caller's transaction commits; called in the tenant's scope.
+
+        `sender_id` names whose turn it takes: an integration, or the platform's own account at a provider.
+        """
+
+    def callback_url(self, *, tenant_id: UUID, provider: str) -> str:
+        """Return the public address of an active receiver that the tenant has for this provider, "" for none."""
+
+    def publish(self, *, tenant_id: UUID, events: Sequence[TenantEvent]) -> None:
+        """Publish events within the caller's transaction. Raises NotAllowedError for an inactive tenant."""
+
+
+def message_queue() -> MessageQueue:
+    """Return the queue that the settings name."""
+    return cast(MessageQueue, import_string(settings.MESSAGE_QUEUE))

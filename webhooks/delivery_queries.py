@@ -14,7 +14,7 @@ from django.utils import timezone
 from analytics.recording import WebhookCall
 from integrations.errors import NotFoundError
 from integrations.ids import uuid7_floor, uuid7_time
-from webhooks.models import REDACTED, Delivery, Due, Event, Payload, Webhook
+from webhooks.models import REDACTED, Delivery, Due, Event, Payload, TargetKind, Webhook
 from webhooks.payload_queries import shown_payloads
 
 # Hosts' clocks differ, and an id is made a moment before its row.
@@ -62,7 +62,7 @@ def deliveries_of(tenant_id: UUID, wanted: DeliveryFilter) -> QuerySet[Delivery]
     Times bound the ids too, so that only the partitions of those days are opened. States and types of events are in no
     index: a search for them without a start looks back seven days.
     """
-    deliveries = Delivery.objects.filter(tenant_id=tenant_id)
+    deliveries = Delivery.objects.filter(tenant_id=tenant_id, target_kind=TargetKind.WEBHOOK)
     start = wanted.start
     if start is None and (wanted.state is not None or wanted.event_type is not None):
         start = timezone.now() - SEARCHED
@@ -101,7 +101,8 @@ def described(tenant_id: UUID, deliveries: Sequence[Delivery]) -> list[Described
 
 def delivery_detail(tenant_id: UUID, delivery_id: UUID) -> DeliveryInDetail:
     """Return one delivery with all that is known of it; NotFoundError for none."""
-    delivery = Delivery.objects.filter(tenant_id=tenant_id, id=delivery_id).first()
+    rows = Delivery.objects.filter(tenant_id=tenant_id, id=delivery_id, target_kind=TargetKind.WEBHOOK)
+    delivery = rows.first()
     if delivery is None:
         raise NotFoundError("This tenant has no such delivery.")
     (known,) = described(tenant_id, [delivery])

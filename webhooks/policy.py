@@ -43,6 +43,8 @@ class Next(StrEnum):
     SUCCEEDED = "succeeded"
     RETRYING = "retrying"
     FAILED = "failed"
+    UNKNOWN = "unknown"
+    """It may have arrived, and must not be sent again. Never the outcome of `decide`: webhooks may come twice."""
 
 
 @dataclass(frozen=True, slots=True)

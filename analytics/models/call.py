@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.db import models
 
 from integrations.ids import uuid7
+
+# Lists, totals and alerts are those of webhooks. What else the engine sends has its rows here too, and is told by its room.
+COUNTED_KIND: Final = "webhook"
 
 
 class ErrorKind(models.TextChoices):

@@ -35,6 +35,11 @@ class Answer:
     timing: Timing
     _headers: Mapping[bytes, bytes]
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """All headers, names in lower case."""
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._headers.items()}
+
     def header(self, name: str) -> str:
         """Return the value of a header, "" if it is missing."""
         return self._headers.get(name.lower().encode(), b"").decode("latin-1")
@@ -75,21 +80,25 @@ class GuardedClient:
         body: bytes,
         timeout: float,
         ready_headers: bytes = b"",
+        once: bool = False,
+        timing: Timing | None = None,
     ) -> Answer:
         """Send `body` and return the answer. `timeout` (seconds) covers all: DNS, connecting, TLS, headers and body.
 
         A `to` that is a text is checked here. `ready_headers` are what `header_lines` made of more headers, before.
         Raises TransportError. A connection that was kept alive and turns out to have ended is replaced by a new one
-        once; so a receiver that broke down before it answered may see the request twice.
+        once; so a receiver that broke down before it answered may see the request twice. With `once` it never does:
+        the request gets a connection of its own. Whoever is cancelled reads in their own `timing` how far it came
+        (`was_written`).
         """
-        timing = Timing()
+        timing = timing or Timing()
         ends_at = self._loop.time() + timeout
         try:
             destination = Destination.checked(to) if isinstance(to, str) else to
             lines = header_lines(headers)
             length = f"Content-Length: {len(body)}\r\n\r\n".encode()
             request = b"".join((destination.head, lines, ready_headers, length, body))
-            received = await self._send(destination.origin, request, timing, ends_at)
+            received = await self._send(destination.origin, request, timing, ends_at, once=once)
         except TransportError as error:
             error.timing.total_ms = timing.elapsed_ms()
             raise
@@ -103,8 +112,8 @@ class GuardedClient:
             raise TransportError(FailureKind.PROTOCOL, str(error), timing) from error
         return _answer(received, timing)
 
-    async def _send(self, origin: Origin, request: bytes, timing: Timing, ends_at: float) -> Received:
-        kept = self._kept.take(origin)
+    async def _send(self, origin: Origin, request: bytes, timing: Timing, ends_at: float, *, once: bool) -> Received:
+        kept = None if once else self._kept.take(origin)
         if kept is not None:
             try:
                 return await self._exchange(origin, kept, request, timing, ends_at)

@@ -37,6 +37,7 @@ class Connection(asyncio.Protocol):
         self.has_begun = False
         self._answered = answered = self._loop.create_future()
         if self.is_open:
+            timing.was_written = True
             self._transport.write(request)
         else:
             self._lose(self._why_closed)

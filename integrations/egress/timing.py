@@ -14,13 +14,15 @@ READING = "reading the answer"
 class Timing:
     """Milliseconds. None where a part did not happen: a reused connection has neither DNS, connecting nor TLS."""
 
-    __slots__ = ("connect_ms", "dns_ms", "first_byte_ms", "stage", "started", "tls_ms", "total_ms")
+    __slots__ = ("connect_ms", "dns_ms", "first_byte_ms", "stage", "started", "tls_ms", "total_ms", "was_written")
 
     def __init__(self, total_ms: int = 0) -> None:
         self.started = time.perf_counter()
         self.stage = CONNECTING
         """What was being done, in words, when it ended."""
         self.total_ms = total_ms
+        self.was_written = False
+        """Whether a byte of the request may have gone out: until then it is certain that nobody got it."""
         self.dns_ms: int | None = None
         self.connect_ms: int | None = None
         self.tls_ms: int | None = None

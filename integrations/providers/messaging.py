@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from integrations.providers.answers import Answer
 from integrations.providers.receiving import Received
 from integrations.providers.values import Values
+
+if TYPE_CHECKING:
+    from integrations.providers.base import Provider
 
 
 class Channel(StrEnum):
@@ -141,3 +144,11 @@ class Messaging(ABC):
     def statuses(self, received: Received) -> list[StatusUpdate]:
         """Return what an event of this provider's receiver says of our messages; none for any other event."""
         return []
+
+
+def messaging_of(provider: Provider) -> Messaging | None:
+    """Return how a provider sends messages; None when it sends none."""
+    declared = provider.declaration("messaging")
+    if declared is not None and not isinstance(declared, Messaging):
+        raise TypeError(f"provider {provider.key}: what it declares is no Messaging")
+    return declared

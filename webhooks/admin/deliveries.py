@@ -27,7 +27,7 @@ from integrations.errors import ServiceError
 from integrations.models import Tenant
 from webhooks.admin.timing_bar import timing_bar, timing_label
 from webhooks.delivery_queries import delivery_detail
-from webhooks.models import Delivery, DeliveryState, Webhook
+from webhooks.models import Delivery, DeliveryState, TargetKind, Webhook
 from webhooks.services.cancelling import cancel_delivery
 from webhooks.services.retrying import FINISHED, retry_deliveries, retry_delivery
 
@@ -69,7 +69,8 @@ class DeliveryAdmin(RecentRowsMixin, PlatformModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         tenants = Tenant.objects.filter(id=OuterRef("tenant_id")).values("name")
         webhooks = Webhook.objects.filter(id=OuterRef("target_id")).values("workflow_name")
-        return super().get_queryset(request).annotate(tenant_name_=Subquery(tenants), workflow_name_=Subquery(webhooks))
+        deliveries = super().get_queryset(request).filter(target_kind=TargetKind.WEBHOOK)
+        return deliveries.annotate(tenant_name_=Subquery(tenants), workflow_name_=Subquery(webhooks))
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return lookup in self.indexed_lookups or super().lookup_allowed(lookup, value, request)

@@ -23,7 +23,7 @@ from webhooks.engine.database import DATABASE_ERRORS, DatabaseThread
 from webhooks.engine.heartbeat import beat, release_silent, sign_off
 from webhooks.engine.lanes import Lanes
 from webhooks.engine.recording_loop import RecordingLoop
-from webhooks.engine.senders import Claimed, Job, Outcome, Postponed, Sender
+from webhooks.engine.senders import Claimed, Job, Outcome, Postponed, Sender, ledgers_of
 
 logger = structlog.get_logger(__name__)
 
@@ -126,7 +126,7 @@ class Engine:
     async def _release_silent(self) -> None:
         parked = [kind for kind, sender in self._senders.items() if sender.on_lost_lease == "park"]
         try:
-            if await self._beats.run(release_silent, parked_kinds=parked):
+            if await self._beats.run(release_silent, parked_kinds=parked, ledgers=ledgers_of(self._senders)):
                 self._wake.set()
         except DATABASE_ERRORS as error:
             logger.warning("silent_engines_not_released", reason=str(error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from webhooks.engine.database import uuid_array
 from webhooks.engine.limits import SILENT_AFTER_SECONDS
+from webhooks.engine.senders import Ledger
 
 logger = structlog.get_logger(__name__)
 
@@ -54,22 +55,38 @@ def beat(engine_id: UUID, in_flight: int) -> int:
         return int(cursor.fetchone()[0])
 
 
-def release_silent(*, parked_kinds: Sequence[str]) -> int:
-    """Free what dead engines hold, and return how many rows: to be sent again, or parked for the kinds that ask for it."""
+def release_silent(*, parked_kinds: Sequence[str], ledgers: Mapping[str, Ledger] | None = None) -> int:
+    """Free what dead engines hold, and return how many rows: to be sent again, or parked for the kinds that ask for it.
+
+    Of a kind with a ledger only what may have been sent is parked.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LOCK_ORPHANS, [SILENT_AFTER_SECONDS])
         orphans = cursor.fetchall()
         if orphans:
-            parked = [row for row, kind in orphans if kind in parked_kinds]
-            cursor.execute(_RELEASE, [uuid_array(row for row, kind in orphans if kind not in parked_kinds)])
+            parked = _parked(orphans, parked_kinds, ledgers or {})
+            cursor.execute(_RELEASE, [uuid_array(row for row, _ in orphans if row not in parked)])
             cursor.execute(_PARK, [uuid_array(parked)])
             logger.warning("leases_of_silent_engines_released", rows=len(orphans), parked=len(parked))
         cursor.execute(_FORGET_SILENT, [SILENT_AFTER_SECONDS])
         return len(orphans)
 
 
+def _parked(
+    orphans: Sequence[tuple[UUID, str]], parked_kinds: Sequence[str], ledgers: Mapping[str, Ledger]
+) -> set[UUID]:
+    parked: set[UUID] = set()
+    for kind in parked_kinds:
+        if of_kind := [row for row, its_kind in orphans if its_kind == kind]:
+            parked |= ledgers[kind].park(of_kind) if kind in ledgers else set(of_kind)
+    return parked
+
+
 def sign_off(engine_id: UUID) -> int:
-    """Free what this engine still holds, forget it, and return how many rows that were."""
+    """Free what this engine still holds, forget it, and return how many rows that were.
+
+    Nothing is parked here: whoever claims such a row next sees whether it may have been sent.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_RELEASE_OWN, [engine_id])
         released = int(cursor.rowcount)

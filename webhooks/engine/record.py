@@ -12,7 +12,7 @@ run: what was cancelled on the wire and sent again at once may be leased anew, b
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
@@ -25,7 +25,8 @@ from psycopg import Cursor
 from analytics.recording import CallRecord, copy_calls, recorded_ids, upsert_rollups, without_content
 from webhooks.engine.database import UuidArray, engine_cursor
 from webhooks.engine.health import HAS_HISTORY, Consequences, record_health
-from webhooks.engine.senders import Attempted, Dropped, Outcome, Postponed, Withheld
+from webhooks.engine.senders import Attempted, Doubtful, Dropped, Ended, Ledger, Outcome, Postponed, Withheld
+from webhooks.policy import Next
 
 logger = structlog.get_logger(__name__)
 
@@ -36,6 +37,8 @@ DATA_ERRORS: Final = (
     *(ValueError, TypeError),
 )
 LONGEST_ERROR: Final = 500
+NO_LEDGERS: Final[Mapping[str, Ledger]] = {}
+_DOUBT: Final = "An attempt was cut off: whether it arrived is unknown."
 
 # Every row is named by its key. Of tables of up to some ten thousand rows PostgreSQL would rather read the whole.
 _LOOK_UP_BY_KEY: Final = "SET LOCAL enable_seqscan = off"
@@ -85,6 +88,12 @@ _ADD_STATS: Final = f"""
 _LOCK_WEBHOOKS: Final = """
     SELECT id, is_active FROM webhooks_webhook WHERE id = ANY(%s::uuid[]) ORDER BY id FOR SHARE
 """
+_END_DELIVERIES: Final = """
+    UPDATE webhooks_delivery AS delivery
+    SET state = new.state, last_error = CASE new.error WHEN '' THEN delivery.last_error ELSE new.error END,
+        next_attempt_at = NULL, finished_at = now()
+    FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS new (id, state, error) WHERE delivery.id = new.id
+"""
 _HOLD: Final = """
     WITH taken AS (DELETE FROM webhooks_due WHERE delivery_id = ANY(%s::uuid[]) RETURNING delivery_id, attempt, due_at)
     UPDATE webhooks_delivery AS delivery
@@ -93,9 +102,16 @@ _HOLD: Final = """
 """
 
 
-def record_outcomes(engine_id: UUID, outcomes: Sequence[Outcome], *, again: bool = False) -> Consequences:
+def record_outcomes(
+    engine_id: UUID,
+    outcomes: Sequence[Outcome],
+    *,
+    again: bool = False,
+    ledgers: Mapping[str, Ledger] = NO_LEDGERS,
+) -> Consequences:
     """Record all, each exactly once; what PostgreSQL refuses about one does not keep the others from being recorded.
 
+    `ledgers`, by kind, are written in the same transactions.
     Returns what follows for their targets. Raises database errors that are no outcome's fault (deadlock, serialization failure, lost connection): then call
     it with the same outcomes and `again`, which leaves out what was stored although the answer was lost.
     """
@@ -103,7 +119,7 @@ def record_outcomes(engine_id: UUID, outcomes: Sequence[Outcome], *, again: bool
         outcomes = _without_recorded(outcomes)
     withheld = [outcome for outcome in outcomes if isinstance(outcome, Withheld)]
     others = [outcome for outcome in outcomes if not isinstance(outcome, Withheld)]
-    consequences = _record_or_split(engine_id, others) if others else Consequences()
+    consequences = _record_or_split(engine_id, others, ledgers) if others else Consequences()
     if withheld:
         _hold(engine_id, withheld)
     return consequences
@@ -117,38 +133,42 @@ def _without_recorded(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return [outcome for outcome in outcomes if not (isinstance(outcome, Attempted) and outcome.call.id in recorded)]
 
 
-def _record_or_split(engine_id: UUID, outcomes: Sequence[Outcome]) -> Consequences:
+def _record_or_split(engine_id: UUID, outcomes: Sequence[Outcome], ledgers: Mapping[str, Ledger]) -> Consequences:
     """Narrow a refused batch down to the guilty outcome, which is then recorded without what others wrote into it."""
     try:
-        return _record(engine_id, outcomes)
+        return _record(engine_id, outcomes, ledgers)
     except DATA_ERRORS as error:
         if len(outcomes) > 1:
             middle = len(outcomes) // 2
-            first = _record_or_split(engine_id, outcomes[:middle])
-            return first | _record_or_split(engine_id, outcomes[middle:])
+            first = _record_or_split(engine_id, outcomes[:middle], ledgers)
+            return first | _record_or_split(engine_id, outcomes[middle:], ledgers)
         (outcome,) = outcomes
         if not isinstance(outcome, Attempted):
             raise
         reason = "The answer was left out: the database refused a value in it."
-        consequences = _record(engine_id, [replace(outcome, call=without_content(outcome.call, reason=reason))])
+        bare = replace(outcome, call=without_content(outcome.call, reason=reason))
+        consequences = _record(engine_id, [bare], ledgers)
         logger.warning("call_recorded_without_content", call_id=str(outcome.call.id), reason=type(error).__name__)
         return consequences
 
 
-def _record(engine_id: UUID, outcomes: Sequence[Outcome]) -> Consequences:
+def _record(engine_id: UUID, outcomes: Sequence[Outcome], ledgers: Mapping[str, Ledger]) -> Consequences:
     with transaction.atomic(), engine_cursor() as cursor:
         cursor.execute(_LOOK_UP_BY_KEY)
         leased = _locked_leases(cursor, engine_id, outcomes)
-        batch = _Batch()
+        of_ledgers = _by_ledger(outcomes, ledgers)
+        batch = _Batch(parked=_park(of_ledgers, leased))
         for outcome in outcomes:
             batch.add(outcome, is_leased=_run_of(outcome) in leased)
         if batch.calls:
             copy_calls(cursor, batch.calls)
         batch.write_states(cursor)
-        if not batch.calls:
-            return Consequences()
+        for ledger, of_kind in of_ledgers:
+            ledger.record(of_kind)
         upsert_rollups(cursor, batch.calls)
         by_webhook = _by_webhook(batch.calls)
+        if not by_webhook:
+            return Consequences()
         return record_health(cursor, by_webhook, with_history=_add_stats(cursor, by_webhook))
 
 
@@ -156,6 +176,23 @@ def _locked_leases(cursor: Any, engine_id: UUID, outcomes: Sequence[Outcome]) ->
     """Lock the rows of these outcomes that are leased to this engine; return their deliveries and runs."""
     cursor.execute(_LOCK_LEASED, [UuidArray.of(outcome.claimed.delivery_id for outcome in outcomes), engine_id])
     return set(cursor.fetchall())
+
+
+def _by_ledger(outcomes: Sequence[Outcome], ledgers: Mapping[str, Ledger]) -> list[tuple[Ledger, list[Outcome]]]:
+    found = []
+    for kind, ledger in ledgers.items():
+        if of_kind := [outcome for outcome in outcomes if outcome.claimed.target_kind == kind]:
+            found.append((ledger, of_kind))
+    return found
+
+
+def _park(of_ledgers: Sequence[tuple[Ledger, Sequence[Outcome]]], leased: Collection[tuple[UUID, int]]) -> set[UUID]:
+    parked: set[UUID] = set()
+    for ledger, of_kind in of_ledgers:
+        doubtful = [outcome for outcome in of_kind if isinstance(outcome, Doubtful) and _run_of(outcome) in leased]
+        if doubtful:
+            parked |= ledger.park([outcome.claimed.delivery_id for outcome in doubtful])
+    return parked
 
 
 def _run_of(outcome: Outcome) -> tuple[UUID, int]:
@@ -166,9 +203,12 @@ def _run_of(outcome: Outcome) -> tuple[UUID, int]:
 class _Batch:
     """The rows of one transaction, by what happens to them."""
 
+    parked: set[UUID] = field(default_factory=set)
     calls: list[CallRecord] = field(default_factory=list)
     finished: list[UUID] = field(default_factory=list)
     cancelled: list[UUID] = field(default_factory=list)
+    # (delivery, state, reason)
+    ended: list[tuple[UUID, str, str]] = field(default_factory=list)
     # (delivery, delay in seconds, attempts made)
     again: list[tuple[UUID, float, int]] = field(default_factory=list)
     attempted: list[Attempted] = field(default_factory=list)
@@ -189,10 +229,17 @@ class _Batch:
             self.again.append((delivery_id, outcome.delay, outcome.claimed.attempt))
         elif isinstance(outcome, Dropped):
             self.cancelled.append(delivery_id)
+        elif isinstance(outcome, Ended):
+            self.ended.append((delivery_id, outcome.state.value, outcome.reason[:LONGEST_ERROR]))
+        elif isinstance(outcome, Doubtful):
+            if delivery_id in self.parked:
+                self.ended.append((delivery_id, Next.UNKNOWN.value, _DOUBT))
+            else:
+                self.again.append((delivery_id, 0.0, outcome.claimed.attempt))
 
     def write_states(self, cursor: Cursor[Any]) -> None:
-        if self.finished or self.cancelled:
-            cursor.execute(_FINISH_DUE, [UuidArray.of(self.finished + self.cancelled)])
+        if done := [*self.finished, *self.cancelled, *(ended[0] for ended in self.ended)]:
+            cursor.execute(_FINISH_DUE, [UuidArray.of(done)])
         if self.again:
             _retry_due(cursor, self.again)
         if self.attempted:
@@ -212,6 +259,9 @@ class _Batch:
             )
         if self.cancelled:
             cursor.execute(_CANCEL_DELIVERIES, [UuidArray.of(self.cancelled)])
+        if self.ended:
+            ended_ids, states, reasons = zip(*self.ended, strict=True)
+            cursor.execute(_END_DELIVERIES, [UuidArray.of(ended_ids), list(states), list(reasons)])
 
 
 def _retry_due(cursor: Any, rows: Sequence[tuple[UUID, float, int]]) -> None:

@@ -12,7 +12,7 @@ from webhooks.engine import limits
 from webhooks.engine.database import DATABASE_ERRORS, DatabaseThread
 from webhooks.engine.health import Consequences
 from webhooks.engine.record import record_outcomes
-from webhooks.engine.senders import Attempted, Outcome, Sender
+from webhooks.engine.senders import Attempted, Outcome, Sender, ledgers_of
 
 logger = structlog.get_logger(__name__)
 
@@ -27,6 +27,7 @@ class RecordingLoop:
         self._engine_id = engine_id
         self._on_open = on_open
         self._senders = senders
+        self._ledgers = ledgers_of(senders)
         self._outcomes: list[Outcome] = []
         self._batch: Sequence[Outcome] = ()
         self._recorded_at = float("-inf")
@@ -83,7 +84,9 @@ class RecordingLoop:
         again = False
         while True:
             try:
-                consequences = await self._database.run(record_outcomes, self._engine_id, batch, again=again)
+                consequences = await self._database.run(
+                    record_outcomes, self._engine_id, batch, again=again, ledgers=self._ledgers
+                )
             except DATABASE_ERRORS as error:
                 logger.warning("outcomes_not_recorded", rows=len(batch), reason=str(error))
                 again = self.is_troubled = True
@@ -103,6 +106,12 @@ class RecordingLoop:
             if isinstance(outcome, Attempted)
             and (outcome.decision.disables_webhook or outcome.claimed.target_id in consequences.failing)
         ]
+        for kind, ledger in self._ledgers.items():
+            if of_kind := [outcome for outcome in batch if outcome.claimed.target_kind == kind]:
+                try:
+                    await self._database.run(ledger.recorded, of_kind)
+                except DATABASE_ERRORS as error:
+                    logger.warning("ledger_not_followed_up", kind=kind, reason=str(error))
         for kind, sender in self._senders.items():
             if concerned := [attempt for attempt in attempts if attempt.claimed.target_kind == kind]:
                 try:

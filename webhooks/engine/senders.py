@@ -16,7 +16,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from analytics.recording import CallRecord
-from webhooks.policy import Decision
+from webhooks.policy import Decision, Next
 
 OnLostLease = Literal["resend", "park"]
 
@@ -79,7 +79,40 @@ class Dropped:
     claimed: Claimed
 
 
-Outcome = Attempted | Postponed | Withheld | Dropped
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """No attempt was made, and none has to be: the delivery leaves the queue in this state."""
+
+    claimed: Claimed
+    state: Next
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """An earlier attempt may have arrived: what may have been sent is parked as `unknown`, the rest is given back."""
+
+    claimed: Claimed
+
+
+Outcome = Attempted | Postponed | Withheld | Dropped | Ended | Doubtful
+
+
+class Ledger(Protocol):
+    """What is kept of the deliveries of one kind beside the engine's own tables.
+
+    The first two are called within a transaction of the engine's, in which the deliveries' rows of the queue are locked,
+    as the owner; they raise nothing but database errors that are no row's fault.
+    """
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Write what outcomes mean, those whose lease was lost as well: what was sent was sent."""
+
+    def park(self, delivery_ids: Collection[UUID]) -> set[UUID]:
+        """Mark what may have been sent as unknown and return it; the others were certainly not sent."""
+
+    def recorded(self, outcomes: Sequence[Outcome]) -> None:
+        """Do what follows from outcomes after their transaction; raises database errors, and is then not repeated."""
 
 
 class Sender(Protocol):
@@ -87,6 +120,8 @@ class Sender(Protocol):
 
     on_lost_lease: OnLostLease
     """What becomes of a delivery whose engine died: sent again, or parked as `unknown` for a person to decide."""
+    ledger: Ledger | None
+    """Knows of such a delivery whether it may have been sent; without one, all of them are parked."""
 
     async def open(self) -> None:
         """Open connections; called in the engine's loop, before anything else."""
@@ -100,10 +135,10 @@ class Sender(Protocol):
         target's fault must not stop the others.
         """
 
-    async def send(self, job: Job) -> Attempted:
-        """Make one attempt. Raises nothing but CancelledError."""
+    async def send(self, job: Job) -> Outcome:
+        """Make one attempt, unless it turns out that none may be made. Raises nothing but CancelledError."""
 
-    def interrupted(self, job: Job, *, started_at: datetime) -> Attempted:
+    def interrupted(self, job: Job, *, started_at: datetime) -> Outcome:
         """Say that an attempt was cut off by the engine's stop; whether it arrived is unknown."""
 
     def follow_up(self, attempts: Sequence[Attempted], *, failing: Collection[UUID]) -> None:
@@ -111,6 +146,11 @@ class Sender(Protocol):
 
         `failing` are targets that had nothing but failures for days.
         """
+
+
+def ledgers_of(senders: Mapping[str, Sender]) -> dict[str, Ledger]:
+    """Return the ledgers of the kinds that keep one."""
+    return {kind: sender.ledger for kind, sender in senders.items() if sender.ledger is not None}
 
 
 def load_senders() -> Mapping[str, Sender]:

@@ -16,7 +16,7 @@ from analytics.recording import CallRecord, ErrorKind
 from integrations.egress.client import Answer, GuardedClient, Timing, TransportError
 from webhooks.engine.database import UuidArray, engine_cursor
 from webhooks.engine.limits import FAULT_DELAY_SECONDS, KEY_NOT_AT_HAND_DELAY_SECONDS
-from webhooks.engine.senders import Attempted, Claimed, Dropped, Job, OnLostLease, Postponed, Withheld
+from webhooks.engine.senders import Attempted, Claimed, Dropped, Job, Ledger, OnLostLease, Postponed, Withheld
 from webhooks.engine.senders import Outcome as RowOutcome
 from webhooks.engine.webhook_targets import Problem, State, Target, Targets
 from webhooks.models import DisabledReason
@@ -89,6 +89,7 @@ class WebhookSender:
     """See `webhooks.engine.senders.Sender`. A webhook may be sent twice: its `webhook-id` stays the same."""
 
     on_lost_lease: OnLostLease = "resend"
+    ledger: Ledger | None = None
 
     def __init__(self, client: GuardedClient | None = None) -> None:
         self._client = client or GuardedClient()

@@ -12,6 +12,7 @@ from integrations.ids import uuid7
 
 class TargetKind(models.TextChoices):
     WEBHOOK = "webhook", "Webhook"
+    MESSAGE = "message", "Message"
 
 
 class DeliveryState(models.TextChoices):

@@ -12,15 +12,17 @@ from integrations.activity.recording import record_activity
 from integrations.errors import ConflictError, NotFoundError
 from integrations.isolation.scope import tenant_scope
 from integrations.models import Tenant
-from webhooks.models import Delivery, DeliveryState
+from webhooks.models import Delivery, DeliveryState, TargetKind
 
 # The row of the queue first, then the delivery, as everybody locks them. Without its row of the queue an engine that is
 # sending it at this moment records the attempt, but no longer the state.
-_LEAVE_QUEUE: Final = "DELETE FROM webhooks_due WHERE tenant_id = %s AND delivery_id = %s RETURNING attempt"
+_LEAVE_QUEUE: Final = (
+    "DELETE FROM webhooks_due WHERE tenant_id = %s AND delivery_id = %s AND target_kind = 'webhook' RETURNING attempt"
+)
 _CANCEL: Final = """
     UPDATE webhooks_delivery
     SET state = 'cancelled', attempts = coalesce(%(attempt)s, attempts), next_attempt_at = NULL, finished_at = now()
-    WHERE tenant_id = %(tenant)s AND id = %(id)s AND state = ANY(%(states)s)
+    WHERE tenant_id = %(tenant)s AND id = %(id)s AND target_kind = 'webhook' AND state = ANY(%(states)s)
 """
 _WAITING: Final = [DeliveryState.PENDING.value, DeliveryState.RETRYING.value]
 # A held delivery may come back into the queue between two looks at it, and be held again: not three times.
@@ -45,7 +47,7 @@ def cancel_delivery(*, actor: Actor, tenant: Tenant, delivery_id: UUID) -> None:
                     object_name=str(delivery_id),
                 )
                 return
-            found = Delivery.objects.filter(tenant_id=tenant.id, id=delivery_id).first()
+            found = Delivery.objects.filter(tenant_id=tenant.id, id=delivery_id, target_kind=TargetKind.WEBHOOK).first()
         if found is None:
             raise NotFoundError("This tenant has no such delivery.")
         if found.state == DeliveryState.CANCELLED:

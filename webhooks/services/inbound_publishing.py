@@ -14,9 +14,11 @@ from django.utils import timezone
 
 from integrations.errors import InvalidInputError
 from integrations.isolation.scope import tenant_scope
+from integrations.messaging.services.statuses import apply_statuses
 from integrations.models import Tenant
+from integrations.providers.messaging import messaging_of
 from integrations.providers.receiving import Incoming, Reason, Received, RefusedError, Settings
-from integrations.providers.registry import get_receiving
+from integrations.providers.registry import UnknownProviderError, get_provider, get_receiving
 from webhooks.errors import TenantInactive
 from webhooks.models import InboundOutcome, InboundRequest, InboundState, Receiver
 from webhooks.routing import Router
@@ -77,8 +79,10 @@ def publish(tenant_id: UUID, request_id: UUID) -> Published | None:
         (receiver,) = receivers
         try:
             with transaction.atomic():
-                new = _new_events(receiver, request)
+                fresh = _fresh(receiver, request)
+                new = _new_events(receiver, request, fresh)
                 accepted = _accept(Tenant.objects.get(id=tenant_id), new)
+                _settle_messages(receiver, fresh or ())
         except (RefusedError, InvalidInputError, TenantInactive) as refusal:
             return _refuse(request, refusal.detail)
         except DataError:
@@ -134,8 +138,8 @@ def _give_up_when_old(tenant_id: UUID, request_id: UUID) -> Published | None:
         return _refuse(request, "It could not be published within a day.") if request is not None else None
 
 
-def _new_events(receiver: Receiver, request: InboundRequest) -> list[NewEvent] | None:
-    """Return the events that were not received before and are wanted; None when all of them were."""
+def _fresh(receiver: Receiver, request: InboundRequest) -> list[Received] | None:
+    """Return the events that were not received before; None when all of them were."""
     incoming = Incoming(
         method="POST",
         url=request.url,
@@ -148,7 +152,12 @@ def _new_events(receiver: Receiver, request: InboundRequest) -> list[NewEvent] |
     if len(received) > MAX_EVENTS:
         raise RefusedError(Reason.MALFORMED, f"It holds {len(received):,} events; at most {MAX_EVENTS:,} are taken.")
     fresh = _not_seen(receiver, received)
-    if not fresh:
+    return fresh or None
+
+
+def _new_events(receiver: Receiver, request: InboundRequest, fresh: Sequence[Received] | None) -> list[NewEvent] | None:
+    """Return those events that are wanted; None without fresh ones."""
+    if fresh is None:
         return None
     wanted = Router([(True, receiver.event_types or ["*"])])
     metadata = {"receiver": receiver.name, "provider": receiver.provider, "request": str(request.id)}
@@ -185,6 +194,17 @@ def _not_seen(receiver: Receiver, received: Sequence[Received]) -> list[Received
         cursor.execute(_NEW_KEYS, parameters)
         new = {row[0] for row in cursor.fetchall()}
     return [by_key[key] for key in dict.fromkeys(event.key for event in received) if key in new]
+
+
+def _settle_messages(receiver: Receiver, fresh: Sequence[Received]) -> None:
+    """Apply what the events say of the tenant's messages, whether or not they are wanted as events."""
+    try:
+        messaging = messaging_of(get_provider(receiver.provider))
+    except UnknownProviderError:
+        return
+    if messaging is not None and fresh:
+        updates = [update for event in fresh for update in messaging.statuses(event)]
+        apply_statuses(receiver.tenant_id, receiver.provider, updates)
 
 
 def _accept(tenant: Tenant, events: list[NewEvent] | None) -> list[Accepted]:

@@ -13,6 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from integrations.activity.actor import Actor
 from integrations.activity.recording import record_activity
@@ -62,7 +63,7 @@ def retry_delivery(*, actor: Actor, tenant: Tenant, delivery_id: UUID) -> None:
     for one that is on the wire at this moment or held, whose webhook is disabled or gone, or whose payload is gone.
     """
     with tenant_scope(tenant):
-        delivery = Delivery.objects.filter(tenant_id=tenant.id, id=delivery_id).first()
+        delivery = _deliveries(tenant).filter(id=delivery_id).first()
         if delivery is None:
             raise NotFoundError("This tenant has no such delivery.")
         _refuse_inactive(tenant)
@@ -76,6 +77,11 @@ def retry_delivery(*, actor: Actor, tenant: Tenant, delivery_id: UUID) -> None:
         transaction.on_commit(hint)
 
 
+def _deliveries(tenant: Tenant) -> QuerySet[Delivery]:
+    """Return the tenant's deliveries to webhooks: nothing else is ever sent a second time."""
+    return Delivery.objects.filter(tenant_id=tenant.id, target_kind=TargetKind.WEBHOOK)
+
+
 def retry_deliveries(*, actor: Actor, tenant: Tenant, delivery_ids: Sequence[UUID]) -> Retried:
     """Send up to 1,000 deliveries that have ended again; one that cannot be sent does not keep the others.
 
@@ -84,7 +90,7 @@ def retry_deliveries(*, actor: Actor, tenant: Tenant, delivery_ids: Sequence[UUI
     wanted = sorted(set(delivery_ids))[:MOST_AT_ONCE]
     with tenant_scope(tenant):
         _refuse_inactive(tenant)
-        found = list(Delivery.objects.filter(tenant_id=tenant.id, id__in=wanted).order_by("id"))
+        found = list(_deliveries(tenant).filter(id__in=wanted).order_by("id"))
         refused = _reason_against(tenant, found)
         refused |= {
             delivery.id: "It has not ended yet."

@@ -134,11 +134,11 @@ def test_outcomes_are_kept_while_they_cannot_be_recorded(
     record = recording_loop.record_outcomes
     tries: list[int] = []
 
-    def fails_at_first(engine_id: Any, outcomes: Sequence[RowOutcome], *, again: bool = False) -> Consequences:
+    def fails_at_first(engine_id: Any, outcomes: Sequence[RowOutcome], **options: Any) -> Consequences:
         tries.append(len(outcomes))
         if len(tries) <= 2:
             raise OperationalError("the connection is lost")
-        return record(engine_id, outcomes, again=again)
+        return record(engine_id, outcomes, **options)
 
     monkeypatch.setattr(recording_loop, "record_outcomes", fails_at_first)
     with running_engine():
@@ -173,7 +173,7 @@ def test_a_fault_of_the_sender_postpones_the_delivery_and_stops_nothing_else(
 
 
 def test_rows_of_a_kind_that_this_engine_does_not_know_are_left_to_others(webhook: Webhook, receiver: Receiver) -> None:
-    (unknown,) = enqueue(webhook.tenant_id, uuid7(), target_kind="message")
+    (unknown,) = enqueue(webhook.tenant_id, uuid7(), target_kind="pigeon")
     with running_engine():
         call_webhook(webhook, {})
         receiver.wait_for(1)
