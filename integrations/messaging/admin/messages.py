@@ -178,8 +178,8 @@ class MessageAdmin(RecentRowsMixin, PlatformModelAdmin):
 
 
 def _address_of_attempts(message: Message) -> str | None:
-    """Return the page of the message's delivery, which has its id; it is another room's, and may not be there."""
+    """Return the page that lists its requests: they are another room's, which may not be there."""
     try:
-        return reverse("admin:webhooks_delivery_change", args=[message.pk])
+        return f"{reverse('admin:analytics_webhookcall_changelist')}?delivery_id={message.pk}"
     except NoReverseMatch:
         return None

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from integrations.api.idempotency import BODY_KEY_PARAMETER, REPLAY_HEADER, with_key
 from integrations.api.member_access import MemberMixin
 from integrations.api.pagination import CursorByID
-from integrations.errors import NotFoundError
+from integrations.errors import InvalidInputError, NotFoundError
 from integrations.isolation.scope import tenant_scope
 from integrations.messaging.api.examples import LISTED, SEND, SENT, SETTLE, SETTLED, SHOWN, TEMPLATE
 from integrations.messaging.api.parameters import MessageParameters
@@ -101,9 +101,13 @@ class MessageList(_MessagesMixin, GenericAPIView[Message]):
         given = MessageBodySerializer(data=with_key(request))
         given.is_valid(raise_exception=True)
         body = dict(given.validated_data)
-        message = send_message(
-            self.tenant, integration_id=body.pop("integration", None), membership_id=self.membership_id, **body
-        )
+        named = body.pop("integration", None)
+        try:
+            message = send_message(self.tenant, integration_id=named, membership_id=self.membership_id, **body)
+        except NotFoundError:
+            if named is None:
+                raise
+            raise InvalidInputError({"integration": ["There is no such integration."]}) from None
         return Response(
             MessageSerializer(message).data,
             status=status.HTTP_202_ACCEPTED,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
 from uuid import UUID
 
 from integrations.activity.actor import Actor
 from integrations.activity.recording import record_activity
 from integrations.isolation.scope import tenant_scope
 from integrations.messaging.models import Message
-from integrations.messaging.services.settling import settle_message
+from integrations.messaging.services.settling import SETTLED, settle_message
 from integrations.models import Tenant
-from integrations.providers.messaging import MessageState
 
-SETTLED: Final = (MessageState.SENT, MessageState.DELIVERED, MessageState.FAILED)
-"""What a message may be settled as."""
+__all__ = ["SETTLED", "settle_by_hand"]
 
 
 def settle_by_hand(*, actor: Actor, tenant: Tenant, message_id: UUID, state: str, note: str = "") -> Message:

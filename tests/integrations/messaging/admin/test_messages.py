@@ -133,7 +133,7 @@ def test_tells_what_became_of_a_message(client: Client, tenant: Tenant, twilio: 
     assert "order: 4711" in page
     assert "SM77" in page
     assert f'href="{reverse("admin:integrations_integration_change", args=[twilio.pk])}"' in page
-    assert f'href="{reverse("admin:webhooks_delivery_change", args=[message.pk])}"' in page
+    assert f'href="{reverse("admin:analytics_webhookcall_changelist")}?delivery_id={message.pk}"' in page
     assert "Settle" not in page
     assert "http-equiv" not in page
     assert TEXT in page
@@ -191,7 +191,7 @@ def test_answers_404_for_no_message(client: Client) -> None:
 
 def test_settles_once_it_was_looked_up(client: Client, tenant: Tenant) -> None:
     message = make_message(tenant, state="unknown", unknown_at=timezone.now())
-    assert "Nobody can say whether Twilio took it." in text_of(client.get(address(message)))
+    assert "Nobody can say whether Twilio took it" in text_of(client.get(address(message)))
     assert "I looked it up at Twilio" in text_of(client.get(address(message, "settle")))
 
     refused = text_of(client.post(address(message, "settle"), {"state": "failed"}))
