@@ -41,6 +41,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "AlertState": "analytics.alerts.api.serializers.STATES",
         "DeliveryState": "webhooks.models.DeliveryState",
         "InvitationState": "integrations.models.InvitationState",
+        "MessageSettledState": "integrations.messaging.api.serializers.SETTLED_STATES",
+        "MessageState": "integrations.messaging.models.state_choices",
         "RecoveryState": "webhooks.models.RecoveryState",
         "ConnectionTestOutcome": "integrations.providers.outcome.result_choices",
     },

@@ -20,6 +20,7 @@ urlpatterns = [
     path("invitations/<str:token>", InvitationPage.as_view(), name="invitation"),
     path("oauth/<str:provider>/callback", OAuthCallback.as_view(), name="oauth-callback"),
     path("api/", include("integrations.api.urls")),
+    path("api/", include("integrations.messaging.api.urls")),
     # Before the webhooks' addresses: `webhooks/analytics/summary` would read as a webhook's id.
     path("api/", include("analytics.api.urls")),
     path("api/", include("analytics.alerts.api.urls")),

@@ -23,6 +23,7 @@ class Scope(StrEnum):
     INTEGRATIONS_READ = "integrations:read"
     INTEGRATIONS_WRITE = "integrations:write"
     INTEGRATIONS_USE = "integrations:use"
+    MESSAGES_READ = "messages:read"
     MESSAGES_SEND = "messages:send"
     ACTIVITY_READ = "activity:read"
     KEYS_MANAGE = "keys:manage"
@@ -62,6 +63,7 @@ _MEMBER: Final = frozenset(
         Scope.ALERTS_READ,
         Scope.INTEGRATIONS_READ,
         Scope.INTEGRATIONS_USE,
+        Scope.MESSAGES_READ,
         Scope.MESSAGES_SEND,
         Scope.MEMBERS_READ,
     }

@@ -22,7 +22,7 @@ from integrations.admin.integration_forms import PREFIX, ChooseProviderForm, Pro
 from integrations.admin.service_admin import add_service_error
 from integrations.errors import ServiceError
 from integrations.models import Integration
-from integrations.providers.base import Provider
+from integrations.providers.base import Capability, Provider
 from integrations.providers.registry import get_provider, providers_of_slot
 from integrations.queries import shown_config
 from integrations.services.integrations import (
@@ -192,6 +192,8 @@ class IntegrationAdmin(ConnectingPages):
         )
         if obj is not None and context["may_rotate"]:
             context["connect_label"] = connect_label(obj)
+            if get_provider(obj.provider).can(Capability.SEND_MESSAGE):
+                context["test_message_url"] = reverse("admin:messaging_message_test", args=[obj.pk])
         provider = self._provider(request, obj)
         if can_test(provider) and self.has_change_permission(request, obj):
             context["test_url"] = self._address("test", obj.pk) if obj else self._address("test_new")

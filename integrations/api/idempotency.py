@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -13,7 +13,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from integrations.errors import NotFoundError
+from integrations.errors import InvalidInputError, NotFoundError
 from integrations.services.idempotency import Remembered, claim, release, remember
 
 if TYPE_CHECKING:
@@ -34,6 +34,13 @@ PARAMETER: Final = OpenApiParameter(
         "Sent again with the same key within 24 hours, the request is answered and not done again: the status is the "
         "first one's, the object as it is then, what is shown once null. 1 to 255 characters of printable ASCII."
     ),
+)
+
+BODY_KEY_PARAMETER: Final = OpenApiParameter(
+    KEY_HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    description="The same as `idempotency_key` in the body: 1 to 255 characters of printable ASCII.",
 )
 
 
@@ -137,6 +144,19 @@ def given_key(request: Request) -> str | None:
     """Return what the header holds, read without making `request.headers`, for which all headers are renamed."""
     key: str | None = request.META.get(_KEY_IN_META)
     return key
+
+
+def with_key(request: Request, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the body with the idempotency key that it or the header gives; InvalidInputError when they differ."""
+    given = dict(request.data if body is None else body)
+    in_body, in_header = given.get("idempotency_key"), given_key(request)
+    if in_header is not None:
+        if in_body is not None and in_body != in_header:
+            raise InvalidInputError(
+                {"idempotency_key": [f"The header {KEY_HEADER} says something else: give one of the two."]}
+            )
+        given["idempotency_key"] = in_header
+    return given
 
 
 def remembers(view: object, method: str) -> bool:

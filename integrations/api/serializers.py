@@ -58,3 +58,19 @@ class StrictSerializer(RefuseUnknownFields, serializers.Serializer):
 
 class StrictModelSerializer(RefuseUnknownFields, serializers.ModelSerializer):
     """A model serializer that refuses unknown and read-only fields."""
+
+
+class ObjectField(serializers.DictField):
+    """A JSON object that is passed on as it came: its texts are content, not fields of a form."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data if isinstance(data, dict) else super().to_internal_value(data)
+
+
+class TextField(serializers.CharField):
+    """A text that is stored as it came. A number is no text."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)

@@ -44,6 +44,14 @@ def _platforms_oauth_app(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNALBOX_GITHUB_CLIENT_SECRET", "example-client-secret-for-documentation")
 
 
+@pytest.fixture(autouse=True)
+def _platforms_sms_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an account nobody can send a message."""
+    monkeypatch.setenv("SIGNALBOX_TWILIO_ACCOUNT_SID", "AC0123456789abcdef0123456789abcdef")
+    monkeypatch.setenv("SIGNALBOX_TWILIO_AUTH_TOKEN", "0123456789abcdef0123456789abcdef")
+    monkeypatch.setenv("SIGNALBOX_TWILIO_PHONE_NUMBER", "+15005550006")
+
+
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Make the request of an operation, with a body that it takes. Nobody waits for an engine, which does not run."""

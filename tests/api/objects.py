@@ -22,6 +22,7 @@ from integrations.services.integrations import change_integration
 from integrations.services.invitations import invite_member
 from integrations.services.member_authority import PLATFORM
 from integrations.services.memberships import add_member
+from tests.integrations.messaging.message_steps import make_message
 from tests.webhooks.delivery_steps import waiting
 from webhooks.models import Webhook
 from webhooks.services.receivers import create_receiver
@@ -111,6 +112,16 @@ def _credential_version(tenant: Tenant, actor: Actor) -> Names:
     return (str(rotated.credential_versions.get().id),)
 
 
+def _message(tenant: Tenant, actor: Actor) -> Names:
+    """One that can be settled."""
+    return (str(make_message(tenant, state="unknown").id),)
+
+
+def _message_of_own_integration(tenant: Tenant, actor: Actor) -> Names:
+    owner = make_member(tenant, actor)
+    return (str(make_message(tenant, state="unknown", source="user", membership_id=owner.id).id),)
+
+
 def _alert_rule(tenant: Tenant, actor: Actor) -> Names:
     return (str(create_rule(actor=actor, tenant=tenant, kind="delivery_lag").id),)
 
@@ -135,6 +146,7 @@ OBJECTS: Final[Mapping[str, Factory]] = {
     "invitation": _invitation,
     "key": _key,
     "member": _member,
+    "message": _message,
     "provider": _provider,
     "receiver": _receiver,
     "recovery": _recovery,
@@ -145,7 +157,10 @@ OBJECTS: Final[Mapping[str, Factory]] = {
     "webhook": _webhook,
 }
 # Those that belong to one member of the tenant: to the others, and to its API keys, they are not there.
-PERSONAL_OBJECTS: Final[Mapping[str, Factory]] = {"integration": _own_integration}
+PERSONAL_OBJECTS: Final[Mapping[str, Factory]] = {
+    "integration": _own_integration,
+    "message": _message_of_own_integration,
+}
 
 # By the operation: a body that an authorized request may send.
 BODIES: Final[Mapping[str, Any]] = {
@@ -161,6 +176,8 @@ BODIES: Final[Mapping[str, Any]] = {
     "POST integrations/test": {"provider": "n8n", **N8N},
     "PUT integrations/{integration}": {"base_url": "https://other.example.com/webhook"},
     "PATCH integrations/{integration}": {"enabled": False},
+    "POST messages": {"channel": "sms", "to": "+4915112345678", "text": "Your order is on its way."},
+    "POST messages/{message}/settle": {"state": "sent", "note": "Found in the provider's log."},
     "POST members": {"email": "ada@example.org", "role": "member"},
     "PATCH members/{member}": {"role": "admin"},
     "POST integrations/{integration}/rotate": {"api_key": "n8n-key-of-another-day-0123456789", "untested": True},

@@ -23,6 +23,10 @@ from tests.api.operations import Operation, tenant_operations
 
 BODIES = [
     ("integrations_test_values", "integration", "POST", "/api/v1/integrations/test", {"provider": "n8n"}),
+    (
+        *("messages_send", "integration", "POST", "/api/v1/messages"),
+        {"channel": "sms", "to": "+4915112345678", "text": "Hello"},
+    ),
     ("oauth_start", "integration", "POST", "/api/v1/oauth/github/start", {}),
     ("webhooks_create", "integration", "POST", "/api/v1/webhooks", {"workflow_name": "new_hook"}),
     ("webhooks_replace", "integration", "PUT", "/api/v1/webhooks/my_hook", {}),
@@ -38,6 +42,7 @@ QUERIES = [
     ("analytics_peaks", "webhook", "/api/v1/webhooks/analytics/peaks", "webhook"),
     ("analytics_summary", "webhook", "/api/v1/webhooks/analytics/summary", "webhook"),
     ("analytics_timeseries", "webhook", "/api/v1/webhooks/analytics/timeseries", "webhook"),
+    ("messages_list", "integration", "/api/v1/messages", "integration"),
     ("webhooks_list", "integration", "/api/v1/webhooks", "integration"),
 ]
 LISTS = [each for each in tenant_operations() if each.method == "GET" and not each.parameters and each.needed]

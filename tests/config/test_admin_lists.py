@@ -22,6 +22,7 @@ from analytics.models import TenantRetention, WebhookCall
 from analytics.tenant_retention import set_retention
 from integrations.activity.actor import Actor
 from integrations.activity.recording import record_activity
+from integrations.messaging.models import Message
 from integrations.models import ActivityLog, APIKey, Integration, Membership, Role, Tenant, User
 from integrations.services.api_keys import create_api_key
 from integrations.services.integrations import create_integration
@@ -29,6 +30,7 @@ from integrations.services.memberships import add_member
 from integrations.services.tenants import create_tenant
 from tests.analytics.alerts.alert_steps import make_alert
 from tests.analytics.calls import call, record
+from tests.integrations.messaging.message_steps import make_message
 from tests.webhooks.delivery_steps import failed
 from webhooks.models import Delivery, Receiver, Recovery, RedactionRule, Webhook
 from webhooks.services.receivers import create_receiver
@@ -94,6 +96,7 @@ ROWS: dict[type[Model], Callable[[int], Any]] = {
     User: _user,
     Membership: lambda number: add_member(actor=ACTOR, tenant=_tenant(number), user=_user(number), role=Role.MEMBER),
     Integration: _integration,
+    Message: lambda number: make_message(_tenant(number)),
     APIKey: _api_key,
     ActivityLog: lambda number: record_activity(
         actor=ACTOR, verb="test.done", tenant_id=_tenant(number).id, object_kind="test", object_name=str(number)

@@ -9,15 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from integrations.api.idempotency import BODY_KEY_PARAMETER
 from integrations.scopes import Scope
-from webhooks.api.sending import (
-    KEY_PARAMETER,
-    WAIT_PARAMETERS,
-    SendingMixin,
-    answered,
-    only_result,
-    results_by_name,
-)
+from webhooks.api.sending import WAIT_PARAMETERS, SendingMixin, answered, only_result, results_by_name
 from webhooks.api.sending_examples import ACCEPTED, CALL, CALL_UNDER_WAY, CALLED, PUBLISH_UNDER_WAY, PUBLISHED
 from webhooks.api.sending_serializers import CallBodySerializer, CalledSerializer, PublishedSerializer
 from webhooks.services.audience import everyone, named
@@ -37,7 +31,7 @@ class WebhookCallView(SendingMixin, APIView):
             "answer holds the result: 200 when the delivery is over, 202 with `success` null when it takes longer. "
             "409 for a webhook that is disabled or has no address, 403 for an inactive tenant."
         ),
-        parameters=[_WEBHOOK, *WAIT_PARAMETERS, KEY_PARAMETER],
+        parameters=[_WEBHOOK, *WAIT_PARAMETERS, BODY_KEY_PARAMETER],
         request=CallBodySerializer,
         responses={200: CalledSerializer, 202: CalledSerializer},
         examples=[CALL, ACCEPTED, CALLED, CALL_UNDER_WAY],
@@ -60,7 +54,7 @@ class BroadcastView(SendingMixin, APIView):
             "Sends one payload to every active webhook of the tenant, whatever its `event_types`. Disabled ones are "
             "left out. 403 for an inactive tenant."
         ),
-        parameters=[*WAIT_PARAMETERS, KEY_PARAMETER],
+        parameters=[*WAIT_PARAMETERS, BODY_KEY_PARAMETER],
         request=CallBodySerializer,
         responses={200: PublishedSerializer, 202: PublishedSerializer},
         examples=[CALL, ACCEPTED, PUBLISHED, PUBLISH_UNDER_WAY],

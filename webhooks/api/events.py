@@ -12,21 +12,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.api.idempotency import KEY_HEADER, given_key
+from integrations.api.idempotency import BODY_KEY_PARAMETER, KEY_HEADER, given_key, with_key
 from integrations.api.parsers import StrictJSONParser
 from integrations.api.problems import problem_of
 from integrations.api.tenancy import TenantMixin
 from integrations.errors import InvalidInputError, ServiceError
 from integrations.scopes import Scope
-from webhooks.api.sending import (
-    KEY_PARAMETER,
-    WAIT_PARAMETERS,
-    answered,
-    is_waiting,
-    results_by_name,
-    waiting,
-    with_key,
-)
+from webhooks.api.sending import WAIT_PARAMETERS, answered, is_waiting, results_by_name, waiting
 from webhooks.api.sending_examples import (
     ACCEPTED,
     BATCH,
@@ -62,7 +54,7 @@ class EventsView(TenantMixin, APIView):
             "event that matches nothing is stored, too. With `wait=true` the answer holds the results by webhook: 200 "
             "when all are over, 202 when it takes longer. 403 for an inactive tenant."
         ),
-        parameters=[*WAIT_PARAMETERS, KEY_PARAMETER],
+        parameters=[*WAIT_PARAMETERS, BODY_KEY_PARAMETER],
         request=EventBodySerializer,
         responses={200: PublishedSerializer, 202: PublishedSerializer},
         examples=[PUBLISH, ACCEPTED, PUBLISHED, PUBLISH_UNDER_WAY],

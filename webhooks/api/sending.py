@@ -11,7 +11,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from integrations.api.idempotency import KEY_HEADER, REPLAY_HEADER, given_key
+from integrations.api.idempotency import REPLAY_HEADER, with_key
 from integrations.api.tenancy import TenantMixin
 from integrations.errors import InvalidInputError
 from webhooks.services.audience import Choose
@@ -22,12 +22,6 @@ WAIT_PARAMETERS: Final = [
     OpenApiParameter("wait", bool, description="`true`: wait for the results instead of answering at once."),
     OpenApiParameter("wait_seconds", float, description="For how long at most: above 0, at most 60, 10 unless given."),
 ]
-KEY_PARAMETER: Final = OpenApiParameter(
-    KEY_HEADER,
-    str,
-    OpenApiParameter.HEADER,
-    description="The same as `idempotency_key` in the body: 1 to 255 characters of printable ASCII.",
-)
 
 
 class SendingMixin(TenantMixin):
@@ -40,19 +34,6 @@ class SendingMixin(TenantMixin):
         given = with_key(request, body)
         rules = {name: given.pop(name) for name in ("max_retries", "timeout") if name in given}
         return send(tenant=self.tenant, choose=choose, event=new_event(**given), **rules, **waiting(request))
-
-
-def with_key(request: Request, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the body with the idempotency key that it or the header gives; InvalidInputError when they differ."""
-    given = dict(request.data if body is None else body)
-    in_body, in_header = given.get("idempotency_key"), given_key(request)
-    if in_header is not None:
-        if in_body is not None and in_body != in_header:
-            raise InvalidInputError(
-                {"idempotency_key": [f"The header {KEY_HEADER} says something else: give one of the two."]}
-            )
-        given["idempotency_key"] = in_header
-    return given
 
 
 def is_waiting(request: Request) -> bool:

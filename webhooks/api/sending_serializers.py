@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework import serializers
 
-from integrations.api.serializers import StrictSerializer
+from integrations.api.serializers import ObjectField, StrictSerializer, TextField
 from webhooks.api.serializers import WebhookTestResultSerializer
 
 _PAYLOAD_HELP = "A JSON object, at most 256 KiB as compact JSON. It is what the endpoint gets."
 
 
-class _Object(serializers.DictField):
-    """A JSON object that is passed on as it came: its texts are content, not fields of a form."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        return data if isinstance(data, dict) else super().to_internal_value(data)
-
-
-class _Text(serializers.CharField):
-    """A text that is stored as it came. A number is no text."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
 class SentBodySerializer(StrictSerializer):
     """What every way in takes."""
 
-    payload = _Object(help_text=_PAYLOAD_HELP)
-    triggered_by = _Text(
+    payload = ObjectField(help_text=_PAYLOAD_HELP)
+    triggered_by = TextField(
         required=False, allow_blank=True, trim_whitespace=False, max_length=100, help_text="Shown in the calls."
     )
-    metadata = _Object(
+    metadata = ObjectField(
         required=False, allow_null=True, help_text="Notes of your own, at most 16 KiB; shown in the calls, never sent."
     )
-    idempotency_key = _Text(
+    idempotency_key = TextField(
         required=False,
         allow_null=True,
         trim_whitespace=False,
@@ -61,7 +43,7 @@ class CallBodySerializer(SentBodySerializer):
 class EventBodySerializer(SentBodySerializer):
     """The body of an event."""
 
-    type = _Text(
+    type = TextField(
         trim_whitespace=False, max_length=128, help_text="Such as `order.paid`: a-z, 0-9 and _, joined by dots."
     )
 

@@ -32,7 +32,7 @@ def test_person_learns_of_all_their_tenants(tenant: Tenant, other_tenant: Tenant
     membership = join(tenant, "mia", Role.OWNER)
     add_member(actor=Actor.system("test"), tenant=other_tenant, user=membership.user, role=Role.MEMBER)
     body = client_of(membership.user, tenant).get("/api/v1/me").json()
-    assert len(body.pop("expanded_scopes")) == 16
+    assert len(body.pop("expanded_scopes")) == 17
     assert body == {
         "kind": "member",
         "tenant": {"id": str(tenant.id), "name": "Acme", "slug": "acme", "is_active": True},

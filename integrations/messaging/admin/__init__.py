@@ -1,0 +1,3 @@
+from integrations.messaging.admin import messages
+
+__all__ = ["messages"]
