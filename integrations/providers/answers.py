@@ -49,7 +49,7 @@ class Answer:
     def text(self) -> str:
         try:
             return self.body.decode(self.charset, "replace")
-        except LookupError:  # a charset that nobody knows
+        except (LookupError, UnicodeError):  # a charset that nobody knows, or one that takes no replacements
             return self.body.decode("utf-8", "replace")
 
     def json(self) -> object:

@@ -82,9 +82,9 @@ class OutgoingMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRequest:
-    """One POST. `headers` hold the credentials and the content type."""
+    """One POST. `headers` hold the credentials and the content type; the address may hold a secret as well (Twilio)."""
 
-    url: str
+    url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
@@ -131,7 +131,10 @@ class Messaging(ABC):
 
     @abstractmethod
     def problems(self, message: OutgoingMessage, values: Values) -> dict[str, list[str]]:
-        """Return what is wrong with the message, by field of the API's body (`to`, `text`, `template`); no call is made."""
+        """Return what is wrong with the message, by field of the API's body; no call is made.
+
+        `to`, `text`, `template`, and `integration` where its own values lack something, such as a sender.
+        """
 
     @abstractmethod
     def request(self, message: OutgoingMessage, values: Values) -> MessageRequest:

@@ -100,6 +100,8 @@ class Received:
     event_type: str
     key: str
     payload: dict[str, Any]
+    reference: str = ""
+    """What of ours came with it beside the payload: such as the id that we put into the address of a callback."""
 
     def __post_init__(self) -> None:
         """Refuse a key that no database can store: JSON can hold NUL and halves of characters."""
@@ -144,6 +146,10 @@ class Receiving(ABC):
     """What a person does at the provider, step by step."""
     options: tuple[Option, ...] = ()
     """What a person can say about the sender, in the order in which it is asked for."""
+    takes_queries = False
+    """Whether an event may come as the query of a GET; it is then read like the form of a POST."""
+    kept_parameters: tuple[str, ...] = ()
+    """Parameters that we ourselves put into the address; `parse` finds these in `Incoming.url`, and no others."""
 
     def option_problems(self, options: Mapping[str, object]) -> dict[str, list[str]]:
         """Return what is wrong with the options of a receiver; most providers have none."""

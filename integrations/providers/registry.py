@@ -35,6 +35,7 @@ RECEIVING: dict[str, str] = {
     "slack": "integrations.providers.slack.receiving.receiving",
     "whatsapp": "integrations.providers.whatsapp.receiving.receiving",
     "twilio": "integrations.providers.twilio.receiving.receiving",
+    "vonage": "integrations.providers.vonage.receiving.receiving",
     "custom": "integrations.providers.custom.receiving.receiving",
 }
 # Slots that several providers share; every other slot is called like its provider.

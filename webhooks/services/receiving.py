@@ -12,6 +12,7 @@ import re
 from functools import cache
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 import structlog
@@ -34,6 +35,7 @@ logger = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES: Final = 256 * 1024
 _MAX_HEADER: Final = 2_000
+_MAX_URL: Final = 2_000
 # What proves the sender is not kept: who reads the row could send in its name.
 _SECRET_HEADERS: Final = re.compile(r"auth|cookie|passw|secret|signature|token|api-?key")
 _OUTCOMES: Final = {
@@ -100,7 +102,7 @@ def _challenged_or_stored(receiver: Receiver, incoming: Incoming, address: str |
     _check_rate(receiver)
     if answer is not None:
         return answer
-    if incoming.method != "POST":
+    if incoming.method != "POST" and not receiving.takes_queries:
         raise NotLetInError(InboundOutcome.MALFORMED, "Send a POST.")
     request_id = _store(receiver, incoming, known)
     try:
@@ -169,7 +171,7 @@ def _store(receiver: Receiver, incoming: Incoming, known: Settings) -> UUID:
             stored = InboundRequest.objects.create(
                 tenant_id=receiver.tenant_id,
                 receiver=receiver,
-                url=incoming.url.partition("?")[0][:2000],  # senders put tokens of their own into queries
+                url=_kept_url(incoming, get_receiving(receiver.provider).kept_parameters),
                 headers=_kept_headers(incoming, known),
                 body=incoming.body,
                 received_at=incoming.received_at,
@@ -177,6 +179,13 @@ def _store(receiver: Receiver, incoming: Incoming, known: Settings) -> UUID:
     except IntegrityError:
         raise NotFoundError("There is no such receiver.") from None
     return stored.id
+
+
+def _kept_url(incoming: Incoming, parameters: tuple[str, ...]) -> str:
+    """Return the address with our own parameters alone: senders put tokens of theirs into queries."""
+    address = incoming.url.partition("?")[0]
+    ours = urlencode({name: incoming.query[name] for name in parameters if name in incoming.query})
+    return f"{address}?{ours}"[:_MAX_URL] if ours else address[:_MAX_URL]
 
 
 def _kept_headers(incoming: Incoming, known: Settings) -> dict[str, str]:

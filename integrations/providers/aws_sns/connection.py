@@ -75,8 +75,8 @@ def explain(answer: Answer) -> ProviderError | None:
     """Say what an error of AWS's means, by its code; None where its status says it."""
     if answer.is_success:
         return None
-    code = _text_of("Code", answer)
-    said = _text_of("Message", answer)
+    code = text_of("Code", answer)
+    said = text_of("Message", answer)
     if code in _CREDENTIALS:
         result, sentence = Result.BAD_CREDENTIALS, "AWS does not accept the credentials."
     elif code in _PERMISSIONS:
@@ -94,7 +94,8 @@ def explain(answer: Answer) -> ProviderError | None:
     )
 
 
-def _text_of(name: str, answer: Answer) -> str:
-    # Two short texts out of a known document: no parser for whatever XML somebody may send.
+def text_of(name: str, answer: Answer) -> str:
+    """Return the text of the first element of that name, "" where there is none; raises nothing."""
+    # Short texts out of a known document: no parser for whatever XML somebody may send.
     found = re.search(rf"<{name}>([^<]{{1,500}})</{name}>", answer.text)
     return " ".join(html.unescape(found[1]).split())[:300] if found else ""

@@ -12,8 +12,9 @@ aws_sns = Provider(
     label="Amazon SNS",
     slot="sms",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST}),
+    capabilities=frozenset({Capability.TEST, Capability.SEND_MESSAGE}),
     test=read_sms_attributes,
+    messaging="integrations.providers.aws_sns.messaging.messaging",
     fields=(
         Field(
             name="access_key_id",

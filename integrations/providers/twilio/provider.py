@@ -16,8 +16,9 @@ twilio = Provider(
     label="Twilio",
     slot="sms",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST}),
+    capabilities=frozenset({Capability.TEST, Capability.SEND_MESSAGE}),
     test=read_account,
+    messaging="integrations.providers.twilio.messaging.messaging",
     fields=(
         Field(
             name="account_sid",

@@ -6,6 +6,7 @@ import base64
 import hmac
 from collections import defaultdict
 from hashlib import sha256
+from typing import Final
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from integrations.providers.receiving import (
@@ -20,6 +21,8 @@ from integrations.providers.receiving import (
     matches_any,
 )
 
+MESSAGE_PARAMETER: Final = "message"
+"""In the address of a status callback: our own id of the message, which Twilio signs with it."""
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -33,8 +36,9 @@ class TwilioReceiving(Receiving):
     pattern_message = "32 hexadecimal characters: the account's primary auth token."
     setup = (
         "In Twilio's console open the number (or the messaging service), Messaging, and paste the address for incoming "
-        "messages, with POST. Status callbacks take the same address."
+        "messages, with POST. Messages that are sent from here name the address for their status themselves."
     )
+    kept_parameters = (MESSAGE_PARAMETER,)
 
     def verify(self, incoming: Incoming, settings: Settings) -> None:
         given = incoming.header("X-Twilio-Signature")
@@ -60,7 +64,14 @@ class TwilioReceiving(Receiving):
         status = payload.get("MessageStatus") or payload.get("SmsStatus")
         if "Body" in payload or status in {None, "received"}:
             return [Received(event_type="twilio.message_received", key=digest_of(sid, "received"), payload=payload)]
-        return [Received(event_type="twilio.message_status", key=digest_of(sid, str(status)), payload=payload)]
+        return [
+            Received(
+                event_type="twilio.message_status",
+                key=digest_of(sid, str(status)),
+                payload=payload,
+                reference=dict(parse_qsl(urlsplit(incoming.url).query)).get(MESSAGE_PARAMETER, ""),
+            )
+        ]
 
     def answer(self) -> Answer:
         return Answer(body='<?xml version="1.0" encoding="UTF-8"?><Response/>', content_type="text/xml")

@@ -54,7 +54,7 @@ def explain(answer: Answer) -> ProviderError | None:
     said = " ".join(text_in(error, "message").split())
     named = f"code {code}" + (f", subcode {subcode}" if subcode else "")
     result, sentence = _meaning(code, subcode, is_transient=error.get("is_transient") is True)
-    wait = answer.retry_after or _minutes_to_wait(answer) if result is Result.RATE_LIMITED else None
+    wait = answer.retry_after or wait_by_usage(answer) if result is Result.RATE_LIMITED else None
     return ProviderError(
         result, f"{sentence} Meta says: {said or 'nothing'} ({named}).", wait, code=str(code), status=answer.status
     )
@@ -79,8 +79,8 @@ def _meaning(code: int, subcode: int | None, *, is_transient: bool) -> tuple[Res
     return Result.WRONG_HOST, "Meta does not understand the request: check the phone number ID and the version."
 
 
-def _minutes_to_wait(answer: Answer) -> float | None:
-    """Read the usage header's estimate, which is in minutes, and return seconds."""
+def wait_by_usage(answer: Answer) -> float | None:
+    """Read the usage header's estimate, which is in minutes, and return seconds; None where there is none."""
     try:
         usage = json.loads(answer.headers.get("x-business-use-case-usage", "{}"))
         entries = [entry for entries in usage.values() for entry in entries]

@@ -13,8 +13,9 @@ whatsapp = Provider(
     label="WhatsApp",
     slot="whatsapp",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST}),
+    capabilities=frozenset({Capability.TEST, Capability.SEND_MESSAGE}),
     test=read_phone_number,
+    messaging="integrations.providers.whatsapp.messaging.messaging",
     fields=(
         Field(
             name="phone_number_id",

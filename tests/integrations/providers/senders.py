@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
-from integrations.providers.receiving import Incoming
+from integrations.providers.receiving import Incoming, Settings
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 URL = "https://signalbox.example.com/api/webhooks/in/019a9f5e-6f0c-7cc4-9d0a-2f3a4b5c6d7e"
@@ -30,12 +30,16 @@ class Sender:
     content_type: str = "application/json"
     options: dict[str, str] = field(default_factory=dict)
     signs_time: bool = False
+    seal: Callable[[str, bytes, datetime], bytes] | None = None
+    """Of a provider whose signature stands in the body: makes the body that is sent."""
 
     def request(
         self, *, secret: str | None = None, at: datetime = NOW, body: bytes | None = None, url: str = URL
     ) -> Incoming:
         """Return a genuine request."""
         sent = self.body if body is None else body
+        if self.seal is not None:
+            sent = self.seal(secret or self.secret, sent, at)
         headers = {"content-type": self.content_type, **self.sign(secret or self.secret, sent, at, url)}
         return Incoming(
             method="POST",
@@ -44,6 +48,24 @@ class Sender:
             body=sent,
             received_at=at,
         )
+
+
+def incoming(
+    body: str | bytes = b"", *, url: str = "https://example.com/", at: datetime = NOW, **headers: str
+) -> Incoming:
+    """Return a request as it arrives; headers with underscores for their hyphens."""
+    return Incoming(
+        method="POST",
+        url=url,
+        headers={name.replace("_", "-").lower(): value for name, value in headers.items()},
+        body=body.encode() if isinstance(body, str) else body,
+        received_at=at,
+    )
+
+
+def of(secret: str, **options: str) -> Settings:
+    """Return what a receiver with this secret knows."""
+    return Settings(name="in", secrets=[secret], verify_token="our-verify-token", options=options)
 
 
 def _hex(secret: str, signed: bytes) -> str:
@@ -69,8 +91,6 @@ def _whatsapp(secret: str, body: bytes, at: datetime, url: str) -> dict[str, str
 
 
 def _twilio(secret: str, body: bytes, at: datetime, url: str) -> dict[str, str]:
-    from urllib.parse import parse_qsl
-
     fields = "".join(name + value for name, value in sorted(parse_qsl(body.decode(), keep_blank_values=True)))
     mac = hmac.new(secret.encode(), (url + fields).encode(), hashlib.sha1).digest()
     return {"X-Twilio-Signature": base64.b64encode(mac).decode()}
@@ -95,6 +115,34 @@ def _own_hmac(secret: str, body: bytes, at: datetime, url: str) -> dict[str, str
 
 def _token(secret: str, body: bytes, at: datetime, url: str) -> dict[str, str]:
     return {"X-Token": secret, "X-Event-Id": "41"}
+
+
+def _vonage(secret: str, body: bytes, at: datetime, url: str) -> dict[str, str]:
+    """Make the token by hand, so that not only what made it can read it."""
+    claims = {
+        "iss": "Vonage",
+        "iat": int(at.timestamp()),
+        "jti": "c5ba8f24-1a14-4c10-bfdf-3fbe8ce511b5",
+        "payload_hash": hashlib.sha256(body).hexdigest(),
+        "api_key": "abcd1234",
+    }
+    signed = b".".join(_base64url(json_of(part)) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    signature = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
+    return {"Authorization": f"Bearer {signed.decode()}.{_base64url(signature).decode()}"}
+
+
+def _base64url(raw: bytes) -> bytes:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=")
+
+
+def _unsigned(secret: str, body: bytes, at: datetime, url: str) -> dict[str, str]:
+    return {}
+
+
+def _seal_vonage(secret: str, body: bytes, at: datetime) -> bytes:
+    fields = {**dict(parse_qsl(body.decode(), keep_blank_values=True)), "timestamp": str(int(at.timestamp()))}
+    signed = "".join(f"&{name}={value}" for name, value in sorted(fields.items()))
+    return urlencode({**fields, "sig": _hex(secret, signed.encode()).upper()}).encode()
 
 
 def json_of(value: Any) -> bytes:
@@ -135,6 +183,27 @@ SENDERS: dict[str, Sender] = {
         sign=_twilio,
         body=urlencode({"MessageSid": "SM1", "MessageStatus": "delivered", "To": "+15550100300"}).encode(),
         content_type="application/x-www-form-urlencoded",
+    ),
+    "vonage": Sender(
+        secret="qwertyuiopasdfghjklzxcvbnm123456",
+        other_secret="0wertyuiopasdfghjklzxcvbnm123456",
+        event_type="vonage.message_status",
+        sign=_vonage,
+        body=json_of({"message_uuid": "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab", "to": "1", "status": "delivered"}),
+        signs_time=True,
+    ),
+    "vonage-sms": Sender(
+        secret="my_secret_key_for_testing",
+        other_secret="another_key_for_testing",
+        event_type="vonage.message_status",
+        sign=_unsigned,
+        body=urlencode(
+            {"messageId": "0A0000001234567B", "status": "delivered", "err-code": "0", "to": "ACME"}
+        ).encode(),
+        content_type="application/x-www-form-urlencoded",
+        options={"signature_method": "sha256"},
+        signs_time=True,
+        seal=_seal_vonage,
     ),
     "custom": Sender(
         secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=",

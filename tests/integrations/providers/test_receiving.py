@@ -10,27 +10,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from integrations.providers.receiving import Incoming, RefusedError, Settings
+from integrations.providers.receiving import Incoming, RefusedError
 from integrations.providers.registry import get_receiving
-from tests.integrations.providers.senders import NOW, SENDERS, json_of
+from tests.integrations.providers.senders import NOW, SENDERS, incoming, json_of, of
 from webhooks.signing import new_signing_secret, sign, signing_key
-
-
-def incoming(
-    body: str | bytes = b"", *, url: str = "https://example.com/", at: datetime = NOW, **headers: str
-) -> Incoming:
-    return Incoming(
-        method="POST",
-        url=url,
-        headers={name.replace("_", "-").lower(): value for name, value in headers.items()},
-        body=body.encode() if isinstance(body, str) else body,
-        received_at=at,
-    )
-
-
-def of(secret: str, **options: str) -> Settings:
-    return Settings(name="in", secrets=[secret], verify_token="our-verify-token", options=options)
-
 
 # --- GitHub: docs.github.com, validating webhook deliveries, and the tests of octokit/webhooks-methods.js ----------
 
@@ -237,6 +220,18 @@ def test_twilio_tells_messages_from_statuses() -> None:
     (received,) = get_receiving("twilio").parse(request, of("x"))
     assert (received.event_type, received.payload) == ("twilio.message_received", form)
     assert get_receiving("twilio").answer().content_type == "text/xml"
+
+
+def test_twilio_names_our_id_that_stands_in_the_signed_address() -> None:
+    sender, ours = SENDERS["twilio"], "019a9f5e-6f0c-7cc4-9d0a-2f3a4b5c6d7e"
+    twilio = get_receiving("twilio")
+    request = sender.request(url=f"https://example.com/in/1?message={ours}")
+    twilio.verify(request, of(sender.secret))
+    (received,) = twilio.parse(request, of("x"))
+    assert (received.reference, received.event_type) == (ours, "twilio.message_status")
+    for changed in (f"https://example.com/in/1?message={ours[:-1]}f", "https://example.com/in/1"):
+        with pytest.raises(RefusedError):
+            twilio.verify(replace(request, url=changed), of(sender.secret))
 
 
 # --- Custom: the tests of standard-webhooks/standard-webhooks ------------------------------------------------------
