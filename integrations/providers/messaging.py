@@ -131,7 +131,10 @@ class Messaging(ABC):
 
     @abstractmethod
     def problems(self, message: OutgoingMessage, values: Values) -> dict[str, list[str]]:
-        """Return what is wrong with the message, by field of the API's body (`to`, `text`, `template`); no call is made."""
+        """Return what is wrong with the message, by field of the API's body; no call is made.
+
+        `to`, `text`, `template`, and `integration` where its own values lack something, such as a sender.
+        """
 
     @abstractmethod
     def request(self, message: OutgoingMessage, values: Values) -> MessageRequest:

@@ -146,6 +146,8 @@ class Receiving(ABC):
     """What a person does at the provider, step by step."""
     options: tuple[Option, ...] = ()
     """What a person can say about the sender, in the order in which it is asked for."""
+    takes_queries = False
+    """Whether an event may come as the query of a GET; it is then read like the form of a POST."""
     kept_parameters: tuple[str, ...] = ()
     """Parameters that we ourselves put into the address; `parse` finds these in `Incoming.url`, and no others."""
 

@@ -14,7 +14,7 @@ from integrations.providers.outcome import MAX_MESSAGE
 from integrations.providers.phone_numbers import E164
 
 MAX_CODE: Final = 60
-_AMOUNT: Final = re.compile(r"-?([0-9]{1,6}(?:\.[0-9]{1,8})?)[0-9]*")
+_AMOUNT: Final = re.compile(r"-?([0-9]{1,6})(?:(\.[0-9]{1,8})[0-9]*)?")
 _PROVIDER_ID: Final = re.compile(r"[!-~]{1,200}")
 
 
@@ -75,9 +75,9 @@ def provider_id(text: object) -> str:
 
 
 def amount(text: object) -> Decimal | None:
-    """Return a price without its sign, at most eight decimals of it; None for what is no plain number."""
+    """Return a price without its sign, at most eight decimals of it; None for what is no plain number below a million."""
     found = _AMOUNT.fullmatch(text) if isinstance(text, str) else None
-    return Decimal(found[1]) if found else None
+    return Decimal(found[1] + (found[2] or "")) if found else None
 
 
 def own_id(text: object) -> UUID | None:

@@ -5,6 +5,7 @@ The provider decides the answer; refusals are problem details like everywhere.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -52,22 +53,25 @@ class InboundView(APIView):
         return renderer, renderer.media_type
 
     def get(self, request: Request, receiver: str) -> HttpResponse:
-        """Answer the providers that ask whether we are there before they send anything; nobody else reads here."""
-        return self._receive(request, receiver, is_question=True)
+        """Answer the providers that ask whether we are there, and take in what some send as a query; nobody reads here."""
+        return self._receive(request, receiver)
 
     def post(self, request: Request, receiver: str) -> HttpResponse:
         return self._receive(request, receiver)
 
-    def _receive(self, request: Request, reference: str, *, is_question: bool = False) -> HttpResponse:
+    def _receive(self, request: Request, reference: str) -> HttpResponse:
         try:
             receiver = find_receiver(UUID(reference))
         except ValueError:
             raise NotFoundError("There is no such receiver.") from None
-        if is_question and not get_receiving(receiver.provider).has_verify_token:
+        receiving = get_receiving(receiver.provider)
+        as_query = request.method == "GET" and receiving.takes_queries and bool(request.query_params)
+        if request.method == "GET" and not (receiving.has_verify_token or as_query):
             raise MethodNotAllowed("GET")  # and scanners do not count as wrong signatures
         try:
             check_size(receiver, _declared_size(request))  # before the body is read
-            answer = receive(receiver, _incoming(request), address=request._request.client_address)  # type: ignore[attr-defined]
+            incoming = _of_query(_incoming(request)) if as_query else _incoming(request)
+            answer = receive(receiver, incoming, address=request._request.client_address)  # type: ignore[attr-defined]
         except NotLetInError as refusal:
             raise _Refusal(refusal) from None
         return HttpResponse(answer.body, status=answer.status, content_type=answer.content_type)
@@ -85,6 +89,12 @@ def _incoming(request: Request) -> Incoming:
         body=raw.body,
         received_at=timezone.now(),
     )
+
+
+def _of_query(incoming: Incoming) -> Incoming:
+    """Return the request as the form that its query is."""
+    headers = {**incoming.headers, "content-type": "application/x-www-form-urlencoded"}
+    return replace(incoming, body=incoming.url.partition("?")[2].encode(), headers=headers)
 
 
 def _declared_size(request: Request) -> int:

@@ -102,7 +102,7 @@ def _challenged_or_stored(receiver: Receiver, incoming: Incoming, address: str |
     _check_rate(receiver)
     if answer is not None:
         return answer
-    if incoming.method != "POST":
+    if incoming.method != "POST" and not receiving.takes_queries:
         raise NotLetInError(InboundOutcome.MALFORMED, "Send a POST.")
     request_id = _store(receiver, incoming, known)
     try:

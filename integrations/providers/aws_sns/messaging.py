@@ -35,6 +35,8 @@ class SnsMessaging(Messaging):
 
     def problems(self, message: OutgoingMessage, values: Values) -> dict[str, list[str]]:
         found = problems_of(message, "Amazon SNS", most=MAX_BYTES, unit="bytes in UTF-8", size=_bytes_of)
+        if values["access_key_id"].startswith("ASIA") and not values.get("session_token"):
+            found["integration"] = ["The integration's access key is temporary (ASIA…): enter its session_token, too."]
         return found | no_templates(message, "Amazon SNS")
 
     def request(self, message: OutgoingMessage, values: Values) -> MessageRequest:

@@ -68,7 +68,7 @@ class TwilioMessaging(Messaging):
     def problems(self, message: OutgoingMessage, values: Values) -> dict[str, list[str]]:
         problems = problems_of(message, "Twilio", most=MAX_TEXT) | no_templates(message, "Twilio")
         if not (values.get("messaging_service_sid") or values.get("phone_number")):
-            problems["integration_id"] = ["The integration has no sender: enter phone_number or messaging_service_sid."]
+            problems["integration"] = ["The integration has no sender: enter phone_number or messaging_service_sid."]
         return problems
 
     def request(self, message: OutgoingMessage, values: Values) -> MessageRequest:

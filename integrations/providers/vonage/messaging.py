@@ -88,7 +88,7 @@ class VonageMessaging(Messaging):
         if "to" not in problems and len(message.to) <= _FEWEST_DIGITS:
             problems["to"] = [f"Vonage takes numbers of {_FEWEST_DIGITS} to 15 digits, country code included."]
         if not values.get("from"):
-            problems["integration_id"] = ["The integration has no sender: enter from."]
+            problems["integration"] = ["The integration has no sender: enter from."]
         return problems
 
     def request(self, message: OutgoingMessage, values: Values) -> MessageRequest:

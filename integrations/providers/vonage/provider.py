@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from integrations.providers.base import Capability, Field, Provider
-from integrations.providers.phone_numbers import E164, as_sender
+from integrations.providers.phone_numbers import E164, as_e164, as_sender
 from integrations.providers.vonage.connection import read_balance
 
 _ALPHANUMERIC_SENDER = r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}"
 _SHORT_CODE = r"[0-9]{3,8}"
+_BARE_NUMBER = re.compile(r"[1-9][0-9]{8,14}")
+
+
+def _as_sender(text: str) -> str:
+    """Vonage shows numbers without their plus sign: what has too many digits for a short code is one."""
+    return as_e164(text) if _BARE_NUMBER.fullmatch(text) else as_sender(text)
+
 
 vonage = Provider(
     key="vonage",
@@ -48,7 +56,7 @@ vonage = Provider(
             pattern=f"{E164}|{_SHORT_CODE}|{_ALPHANUMERIC_SENDER}",
             pattern_message="A number such as +447700900000, a short code, or up to 11 letters and digits.",
             max_length=32,
-            normalise=as_sender,
+            normalise=_as_sender,
         ),
     ),
 )

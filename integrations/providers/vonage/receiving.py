@@ -43,11 +43,12 @@ class VonageReceiving(Receiving):
 
     key = "vonage"
     label = "Vonage"
+    takes_queries = True
     where_from = "The account's signature secret: Vonage's dashboard, API settings."
     setup = (
-        "In Vonage's dashboard open API settings, choose the signature method that is chosen here, and set the format of "
-        "webhooks to POST or POST-JSON. Ask Vonage's support to sign the webhooks of the SMS API: they are not unless "
-        "asked for. Paste the address for inbound messages; messages that are sent from here name it for their receipts."
+        "In Vonage's dashboard open API settings and choose the signature method that is chosen here. Any format of webhooks "
+        "will do; prefer POST-JSON. Ask Vonage's support to sign the webhooks of the SMS API: they are not unless asked for. "
+        "Paste the address for inbound messages; messages that are sent from here name it for their receipts."
     )
     options = (
         Option(

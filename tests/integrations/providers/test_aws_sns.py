@@ -131,3 +131,36 @@ def test_session_token_is_signed_and_sent() -> None:
     assert headers["X-Amz-Security-Token"] == values["session_token"]
     assert "/eu-west-1/sns/aws4_request" in headers["Authorization"]
     assert "x-amz-security-token" in headers["Authorization"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("access_key_id", "AKIA123", "16 capital letters and digits"),
+        ("access_key_id", "akiaiosfodnn7example", "16 capital letters and digits"),
+        ("access_key_id", "AROAIOSFODNN7EXAMPLE", "16 capital letters and digits"),
+        ("secret_access_key", "x" * 39, "40 characters"),
+        ("secret_access_key", "x" * 39 + "é", "40 characters"),
+        ("session_token", "two words", "no spaces"),
+        ("region", "Frankfurt", "such as eu-west-1"),
+        ("region", "eu-west-1.evil.example.com/", "such as eu-west-1"),
+        ("region", "eu-west-1#", "such as eu-west-1"),
+        ("sender_id", "AC", "3 to 11 letters and digits"),
+        ("sender_id", "123456", "at least one letter"),
+        ("sender_id", "ACME Ltd", "no spaces"),
+        ("sender_id", "twelve-chars", "At most 11 characters"),
+        ("sms_type", "Urgent", "one of Transactional, Promotional"),
+        ("endpoint_url", "https://example.com/?a=1", "without a query"),
+    ],
+)
+def test_field_is_refused_with_its_format_when_malformed(field: str, value: str, said: str) -> None:
+    given = {field.name: field.example for field in aws_sns.fields}
+    problems = aws_sns.problems({**given, field: value})
+    assert list(problems) == [field]
+    assert said in problems[field][0]
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-2", "us-gov-west-1", "ap-southeast-4", "cn-north-1"])
+def test_takes_every_region(region: str) -> None:
+    given = {field.name: field.example for field in aws_sns.fields}
+    assert aws_sns.problems({**given, "region": region}) == {}

@@ -101,6 +101,13 @@ def test_takes_the_providers_secret_and_shows_the_verify_token(admin_client: Cli
     assert made.secret.reveal() == SENDERS["whatsapp"].secret
 
 
+def test_takes_the_method_by_which_vonage_signs(admin_client: Client, tenant: Tenant) -> None:
+    given = {**FORM, "secret": SENDERS["vonage"].secret, "option_signature_method": "sha512"}
+    answer = admin_client.post(add_page(tenant, "vonage"), given)
+    assert "Any format of webhooks" in answer.content.decode()
+    assert Receiver.objects.get().options == {"signature_method": "sha512"}
+
+
 @pytest.mark.parametrize(
     ("provider", "fields", "wrong"),
     [
@@ -114,6 +121,7 @@ def test_takes_the_providers_secret_and_shows_the_verify_token(admin_client: Cli
         ("custom", {"option_scheme": "hmac", "option_header": "not a header"}, "option_header"),
         ("custom", {"option_hash": "sha1"}, "option_hash"),
         ("custom", {"option_scheme": "fax"}, "option_scheme"),
+        ("vonage", {"secret": "secret-of-vonage", "option_signature_method": "sha3"}, "option_signature_method"),
     ],
 )
 def test_shows_bad_input_at_its_field_and_stores_nothing(

@@ -151,6 +151,20 @@ def test_answers_twilio_in_its_own_language(tenant: Tenant, admin_actor: Actor) 
     assert answer.content.endswith(b"<Response/>")
 
 
+def test_takes_in_what_vonage_sends_as_a_query(tenant: Tenant, admin_actor: Actor) -> None:
+    receiver, sender = make(tenant, admin_actor, "vonage-sms")
+    query = sender.request(at=datetime.now(UTC)).body.decode()
+    path = f"/api/webhooks/in/{receiver.id}"
+    assert Client().get(f"{path}?{query}").status_code == 200
+    assert Client().get(f"{path}?{query}0").status_code == 401
+    assert Client().get(path).status_code == 405
+    stored = InboundRequest.objects.get()
+    assert (stored.state, stored.url) == ("published", f"https://signalbox.example.com{path}")
+    assert counts(receiver) == {"accepted": 1, "signature": 1}
+    (event,) = Event.objects.all()
+    assert event.event_type == "vonage.message_status"
+
+
 def test_keeps_of_the_address_what_we_put_there_ourselves(tenant: Tenant, admin_actor: Actor) -> None:
     receiver, sender = make(tenant, admin_actor, "twilio")
     query = "?message=019a9f5e-6f0c-7cc4-9d0a-2f3a4b5c6d7e&token=of-the-sender"

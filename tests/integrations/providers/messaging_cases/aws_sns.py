@@ -123,4 +123,10 @@ PROBLEMS: Final = [
         field="template",
         says="sends no templates",
     ),
+    Problem(
+        name="temporary key without its session",
+        sending=Sending(values={"access_key_id": "ASIAIOSFODNN7EXAMPLE", "session_token": None}),
+        field="integration",
+        says="session_token",
+    ),
 ]

@@ -148,7 +148,7 @@ PROBLEMS: Final = [
     Problem(
         name="no sender",
         sending=Sending(values={"phone_number": None, "messaging_service_sid": None}),
-        field="integration_id",
+        field="integration",
         says="phone_number or messaging_service_sid",
     ),
 ]

@@ -166,7 +166,7 @@ PROBLEMS: Final = [
         field="template",
         says="sends no templates",
     ),
-    Problem(name="no sender", sending=Sending(values={"from": None}), field="integration_id", says="enter from"),
+    Problem(name="no sender", sending=Sending(values={"from": None}), field="integration", says="enter from"),
 ]
 
 
