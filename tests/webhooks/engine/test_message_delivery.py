@@ -51,7 +51,7 @@ def delivered(message: Message) -> tuple[str, str]:
 
 
 def call_of(message: Message) -> WebhookCall:
-    return WebhookCall.objects.filter(delivery_id=message.id).order_by("id").last()
+    return WebhookCall.objects.filter(delivery_id=message.id).latest("id")
 
 
 def told(message: Message) -> list[str]:

@@ -28,7 +28,7 @@ from webhooks.engine.engine import Engine
 from webhooks.engine.heartbeat import beat, release_silent
 from webhooks.engine.message_sender import MessageLedger, MessageSender
 from webhooks.engine.record import record_outcomes
-from webhooks.engine.senders import Claimed, Doubtful, Ended, Outcome, Postponed
+from webhooks.engine.senders import Claimed, Doubtful, Ended, Job, Outcome, Postponed
 from webhooks.models import Delivery, Due
 from webhooks.models import Engine as EngineRow
 from webhooks.policy import Next
@@ -62,11 +62,13 @@ def claimed(engine: UUID) -> list[Claimed]:
 
 def sent_by(sender: MessageSender, rows: Sequence[Claimed]) -> list[Outcome]:
     """Prepare and send as an engine does, one after another."""
+    return sent(sender, sender.prepare(rows))
 
+
+def sent(sender: MessageSender, prepared: Sequence[Job | Outcome]) -> list[Outcome]:
     async def run() -> list[Outcome]:
         await sender.open()
         try:
-            prepared = await asyncio.to_thread(sender.prepare, rows)
             return [item if isinstance(item, Outcome) else await sender.send(item) for item in prepared]
         finally:
             await sender.close()
@@ -120,9 +122,11 @@ def test_two_engines_that_both_hold_it_send_it_once(message: Message, carrier: R
     lose_leases()
     second = claimed(quick)
     assert [row.delivery_id for row in first] == [row.delivery_id for row in second] == [message.id]
+    sender = MessageSender()
+    prepared = [sender.prepare(rows) for rows in (first, second)]
 
-    by_quick = sent_by(MessageSender(), second)
-    by_slow = sent_by(MessageSender(), first)
+    by_quick = sent(MessageSender(), prepared[1])
+    by_slow = sent(MessageSender(), prepared[0])
     record(slow, by_slow)
     record(quick, by_quick)
 
