@@ -92,7 +92,7 @@ class Message(SealedModel):
         ]
         indexes: ClassVar = [
             models.Index(fields=["tenant", "id"], name="message_tenant"),
-            models.Index(fields=["tenant", "to", "id"], name="message_recipient"),
+            models.Index(fields=["to", "id"], name="message_recipient"),
             models.Index(
                 fields=["provider", "provider_message_id"],
                 condition=~models.Q(provider_message_id=""),

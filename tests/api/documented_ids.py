@@ -30,7 +30,8 @@ def ids_in_queries() -> set[tuple[str, str]]:
         for operation in _operations()
         for parameter in operation.get("parameters", [])
         if parameter["in"] == "query"
-        if parameter["name"] in _MEAN_OBJECTS or parameter["schema"].get("format") == "uuid"
+        if (parameter["name"] in _MEAN_OBJECTS and "enum" not in parameter["schema"])
+        or parameter["schema"].get("format") == "uuid"
     }
 
 

@@ -56,7 +56,7 @@ class TestMessageForm(forms.Form):
         label="Template", required=False, max_length=512, help_text="Its name in WhatsApp Manager, instead of a text."
     )
     language = forms.CharField(label="Language", required=False, max_length=15, help_text="Such as en_US.")
-    components = forms.JSONField(
+    components = forms.CharField(
         label="Components",
         required=False,
         help_text="A JSON list, as Meta documents it; empty for a template without variables.",
@@ -70,11 +70,13 @@ class TestMessageForm(forms.Form):
                 del self.fields[name]
 
     def clean_components(self) -> list[Any]:
-        components = self.cleaned_data["components"]
-        if components is None:
-            return []
+        written = self.cleaned_data["components"]
+        try:
+            components = json.loads(written or "[]")
+        except (ValueError, RecursionError) as error:
+            raise forms.ValidationError(f"This is no valid JSON: {error}") from error
         if not isinstance(components, list) or not all(isinstance(each, dict) for each in components):
-            raise forms.ValidationError(f"Give a JSON list of objects, not {json.dumps(components)[:40]}.")
+            raise forms.ValidationError("Give a JSON list of objects.")
         return components
 
     def clean(self) -> dict[str, Any]:

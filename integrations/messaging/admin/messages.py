@@ -42,7 +42,7 @@ _WATCHED: Final = timedelta(minutes=1)
 class MessageAdmin(RecentRowsMixin, PlatformModelAdmin):
     """Rows come by sending and change by what providers tell: nothing is added, edited or deleted here."""
 
-    list_display = ("accepted_at", "tenant_name", "channel", "to", "provider", "state_", "error")
+    list_display = ("accepted_at", "state_", "to", "tenant_name", "channel", "provider", "error")
     list_display_links = ("accepted_at",)
     list_filter = (WhenFilter, TenantFilter, "channel", "state", ProviderFilter)
     search_fields = ("to", "provider_message_id")  # for the search box; `get_search_results` searches

@@ -128,7 +128,7 @@ class Migration(migrations.Migration):
                 "ordering": ["-id"],
                 "indexes": [
                     models.Index(fields=["tenant", "id"], name="message_tenant"),
-                    models.Index(fields=["tenant", "to", "id"], name="message_recipient"),
+                    models.Index(fields=["to", "id"], name="message_recipient"),
                     models.Index(
                         condition=models.Q(("provider_message_id", ""), _negated=True),
                         fields=["provider", "provider_message_id"],

@@ -261,7 +261,8 @@ def test_asks_for_a_text_or_a_template_where_there_are_templates(
         ({"to": NUMBER}, "Give either a text or the name of a template."),
         ({**named, "text": TEXT}, "Give either a text or the name of a template."),
         ({**named, "language": ""}, "A template needs its language."),
-        ({**named, "components": '{"type": "body"}'}, "Give a JSON list of objects"),
+        ({**named, "components": '{"type": "body"}'}, "Give a JSON list of objects."),
+        ({**named, "components": "[{]"}, "This is no valid JSON"),
     ]:
         assert reason in text_of(client.post(form_of(whatsapp), body)), body
     assert not Message.objects.exists()
