@@ -16,7 +16,6 @@ from integrations.providers.actions import ActionCall, ActionRefusedError
 from integrations.providers.chatwoot.account import Account
 from integrations.providers.outcome import ProviderError
 
-PREFIX: Final = "provision "
 Made = dict[str, str]
 # Answers after which certainly nothing was made.
 _NOT_DONE: Final = frozenset({400, 401, 403, 404, 422, 429})
@@ -76,6 +75,12 @@ def deprovision(call: ActionCall) -> dict[str, object]:
     return {"account_id": account.id, "inbox_id": inbox_id, "agent_bot_id": bot_id, "removed": removed}
 
 
+def record_name(account: str, name: str) -> str:
+    """Return under which name the provisioning of this name in this account is remembered."""
+    digest = sha256("\n".join((account, name)).encode()).hexdigest()
+    return f"provision {digest[:32]}"
+
+
 def made_here(call: ActionCall, account: Account, field: str, number: int | None) -> bool:
     """Tell whether this is an inbox (`inbox_id`) or a bot (`agent_bot_id`) that the caller made in this account."""
     records = (value for value in call.state.values() if isinstance(value, dict))
@@ -88,8 +93,7 @@ class _Record:
     """What is remembered of one provisioning: of each thing its id, or, while it is being made, what there was before."""
 
     def __init__(self, call: ActionCall, account: Account) -> None:
-        digest = sha256(f"{account.key}\n{call.parameters['name']}".encode()).hexdigest()
-        self._call, self._name = call, f"{PREFIX}{digest[:32]}"
+        self._call, self._name = call, record_name(account.key, call.parameters["name"])
         known = call.state.get(self._name)
         self._kept: dict[str, object] = dict(known) if isinstance(known, dict) else {}
         self._kept |= {"account": account.key, "name": call.parameters["name"]}
