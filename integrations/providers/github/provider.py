@@ -6,6 +6,7 @@ from pathlib import Path
 
 from integrations.providers.base import Capability, Field, FieldKind, Provider
 from integrations.providers.github.connection import DEFAULT_BASE, read_user
+from integrations.providers.oauth_fields import previous_secret_field
 
 github = Provider(
     key="github",
@@ -79,6 +80,7 @@ github = Provider(
             pattern_message="Paste the client secret alone: no spaces and no letters outside ASCII.",
             max_length=500,
         ),
+        previous_secret_field(),
         Field(
             name="refresh_token",
             label="Refresh token",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from integrations.providers.base import Capability, Field, FieldKind, Provider
+from integrations.providers.oauth_fields import previous_secret_field
 from integrations.providers.slack.connection import who_am_i
 
 slack = Provider(
@@ -66,6 +67,7 @@ slack = Provider(
             pattern_message="Paste the client secret alone: no spaces and no letters outside ASCII.",
             max_length=500,
         ),
+        previous_secret_field(),
         Field(
             name="refresh_token",
             label="Refresh token",
