@@ -69,6 +69,17 @@ class ProviderFieldSerializer(serializers.Serializer[Any]):
     example = serializers.CharField(help_text="Made up, and of the right form.")
 
 
+class ProviderActionSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(help_text="What addresses call it.")
+    label = serializers.CharField()  # type: ignore[assignment]
+    summary = serializers.CharField(help_text="What it does.")
+    repeatable = serializers.BooleanField(help_text="Doing it twice comes to the same as once.")
+    parameters = ProviderFieldSerializer(many=True, help_text="What its body holds, none of it secret.")
+    answer = serializers.DictField(
+        child=serializers.CharField(), help_text="What it answers, and what each name means."
+    )
+
+
 class ProviderSerializer(serializers.Serializer[Any]):
     key = serializers.CharField(help_text="`provider` in requests.")
     label = serializers.CharField()  # type: ignore[assignment]
@@ -78,6 +89,7 @@ class ProviderSerializer(serializers.Serializer[Any]):
         help_text="The page that says where to find the values: an address, or a path in the project's repository."
     )
     fields = ProviderFieldSerializer(many=True, help_text="In the order of a form.")  # type: ignore[assignment]
+    actions = ProviderActionSerializer(many=True, help_text="What can be done there on request.")
 
 
 _JIRA: Final = described(get_provider("jira"))
@@ -88,8 +100,8 @@ _EXAMPLE: Final = OpenApiExample(
     response_only=True,
 )
 _DESCRIPTION: Final = (
-    "All of them, in the order in which people see them, with what each field is and when it is required: enough to draw a "
-    "form. It depends on the site's version alone and holds nothing of a tenant. What a request may say in the end is "
+    "All of them, in the order in which people see them, with what each field is and when it is required, and what can be "
+    "done there on request: enough to draw forms. It depends on the site's version alone and holds nothing of a tenant. What a request may say in the end is "
     "decided when it is made; 422 then names the field and the reason."
 )
 

@@ -7,13 +7,12 @@ folder. Everything here is pure: no database, no network, no provider is named.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.utils.module_loading import import_string
 
@@ -27,12 +26,13 @@ from integrations.providers.field_values import (
 )
 
 if TYPE_CHECKING:
+    from integrations.providers.actions import Action
     from integrations.providers.connection_test import ConnectionTest
 
 # Names that answers and bodies use beside the provider's own fields.
 ENVELOPE_NAMES = (
     *("enabled", "name", "provider", "slot", "metadata", "items", "statistics", "description"),
-    *("integration", "force"),
+    *("integration", "force", "capabilities"),
 )
 READ_ONLY_NAMES = (
     *("id", "tenant", "owner", "is_default", "health", "status", "version", "unreadable"),
@@ -57,6 +57,10 @@ class Capability(StrEnum):
     NOTIFY = "notify"
     PROXY = "proxy"
     WEBHOOK_BASE = "webhook_base"
+
+
+SWITCHABLE: Final = (Capability.SEND_MESSAGE, Capability.NOTIFY, Capability.SYNC, Capability.PROXY)
+"""What can be switched off for one integration, beside each of its actions. Testing it stays possible."""
 
 
 class FieldKind(StrEnum):
@@ -142,6 +146,22 @@ class Field:
             return checked_email(text)
         return checked_url(text) if self.kind is FieldKind.URL else text
 
+    def reason_to_require(self, present: Collection[str], values: Mapping[str, str]) -> str:
+        """Return why a field without a value needs one, "" where it needs none.
+
+        `present` names the fields that have a value, `values` what the public ones of them are, defaults among them.
+        """
+        if self.required:
+            return "This field is required."
+        if self.required_without and not any(name in present for name in self.required_without):
+            return f"Give {' or '.join((self.name, *self.required_without))}."
+        if with_it := [name for name in self.required_with if name in present]:
+            return f"This field is required together with {' and '.join(with_it)}."
+        if self.required_when and values.get(self.required_when[0]) in self.required_when[1]:
+            other, wanted = self.required_when
+            return f"This field is required when {other} is {' or '.join(wanted)}."
+        return ""
+
     def _bounded(self, text: str) -> str:
         if len(text) > self.max_length:
             raise InvalidValueError(f"At most {self.max_length} characters.")
@@ -182,8 +202,8 @@ class Provider:
     """`Capability.SEND_MESSAGE`: how messages are sent and their callbacks understood, or its dotted path."""
     notify: Any = None
     """`Capability.NOTIFY`: how a notice reaches people there, or its dotted path."""
-    actions: tuple[Any, ...] = ()
-    """What can be done there on request, each a declaration or its dotted path."""
+    actions: tuple[Action | str, ...] = ()
+    """What can be done there on request (`integrations.providers.actions`), each a declaration or its dotted path."""
 
     def __post_init__(self) -> None:
         names = [field.name for field in self.fields]
@@ -228,6 +248,18 @@ class Provider:
         return import_string(declared) if isinstance(declared, str) else declared
 
     @property
+    def declared_actions(self) -> tuple[Action, ...]:
+        """Its actions in the order in which people see them, imported on first use."""
+        found = (import_string(action) if isinstance(action, str) else action for action in self.actions)
+        return tuple(cast("Iterator[Action]", found))
+
+    @property
+    def switches(self) -> tuple[str, ...]:
+        """The names of what can be switched off for one integration: capabilities, then actions."""
+        capabilities = (str(capability) for capability in SWITCHABLE if self.can(capability))
+        return tuple(dict.fromkeys((*capabilities, *(action.name for action in self.declared_actions))))
+
+    @property
     def public_fields(self) -> tuple[Field, ...]:
         return tuple(field for field in self.fields if not field.secret)
 
@@ -261,7 +293,7 @@ class Provider:
             present = present | {field.name} if cleaned else present - {field.name}
             known_values[field.name] = cleaned or field.default
         for field in self.fields:
-            if field.name not in present and (reason := self._reason_to_require(field, present, known_values)):
+            if field.name not in present and (reason := field.reason_to_require(present, known_values)):
                 problems[field.name] = [reason]
         known = {field.name for field in self.fields}
         for name in islice((name for name in values if name not in known), _MOST_UNKNOWN_NAMED):
@@ -277,15 +309,3 @@ class Provider:
         if name in RESERVED_NAMES:
             return "This field cannot be written here."
         return f"Unknown field. {self.label} has {', '.join(field.name for field in self.fields)}."
-
-    def _reason_to_require(self, field: Field, present: AbstractSet[str], values: Mapping[str, str]) -> str:
-        if field.required:
-            return "This field is required."
-        if field.required_without and present.isdisjoint(field.required_without):
-            return f"Give {' or '.join((field.name, *field.required_without))}."
-        if with_it := [name for name in field.required_with if name in present]:
-            return f"This field is required together with {' and '.join(with_it)}."
-        if field.required_when and values.get(field.required_when[0]) in field.required_when[1]:
-            other, wanted = field.required_when
-            return f"This field is required when {other} is {' or '.join(wanted)}."
-        return ""

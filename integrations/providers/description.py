@@ -6,13 +6,14 @@ from typing import Any
 
 from django.conf import settings
 
+from integrations.providers.actions import Action
 from integrations.providers.base import Field, Provider
 
 PAGES = "docs/providers"
 
 
 def described(provider: Provider) -> dict[str, Any]:
-    """Return a provider as plain JSON: what it is called, what it can do, and its fields in the order of a form."""
+    """Return a provider as plain JSON: what it is called, what it can do, its fields in the order of a form, its actions."""
     return {
         "key": provider.key,
         "label": provider.label,
@@ -20,6 +21,19 @@ def described(provider: Provider) -> dict[str, Any]:
         "capabilities": sorted(str(capability) for capability in provider.capabilities),
         "documentation": documentation_of(provider),
         "fields": [_described(field) for field in provider.fields],
+        "actions": [described_action(action) for action in provider.declared_actions],
+    }
+
+
+def described_action(action: Action) -> dict[str, Any]:
+    """Return an action as plain JSON, with its parameters in the order of a form."""
+    return {
+        "name": action.name,
+        "label": action.label,
+        "summary": action.summary,
+        "repeatable": action.is_repeatable,
+        "parameters": [_described(parameter) for parameter in action.parameters],
+        "answer": dict(action.answer),
     }
 
 

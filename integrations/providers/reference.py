@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from integrations.providers.actions import Action
 from integrations.providers.base import Field, FieldKind, Provider
 from integrations.providers.environment import environment_name
 from integrations.providers.registry import all_providers, slot_label
@@ -26,6 +27,12 @@ To add a provider see [Add a provider](../how-to/add-a-provider.md).
 
 White space around a value is removed. A public field is shown as it is; a secret is stored encrypted, shown masked and
 never answered whole again. Programs read the same from [`GET /api/v1/providers`](../api/v1/providers.md).
+"""
+_ACTIONS: Final = """
+## Actions
+
+What [`POST /api/v1/integrations/{integration}/actions/{action}`](../api/v1/integrations.md) does at the provider. See
+[Run a provider's actions](../how-to/run-provider-actions.md).
 """
 _WHAT: Final = {
     FieldKind.URL: "An address",
@@ -70,6 +77,7 @@ def _page(provider: Provider) -> str:
     guide = provider.documentation.read_text(encoding="utf-8").strip().replace("\n### ", "\n## ")
     rows = "\n".join(_row(provider, field) for field in provider.fields)
     body = {"provider": provider.key, **smallest_example(provider)}
+    actions = "".join(_action(action) for action in provider.declared_actions)
     return f"""\
 # {provider.label}
 
@@ -91,7 +99,38 @@ The least that [`POST /api/v1/integrations`](../api/v1/integrations.md) takes, a
 ```json
 {json.dumps(body, indent=2, ensure_ascii=False)}
 ```
+{_ACTIONS + actions if actions else ""}"""
+
+
+def _action(action: Action) -> str:
+    rows = "\n".join(_parameter_row(parameter) for parameter in action.parameters)
+    takes = (
+        f"| parameter | label | required | format | example |\n|---|---|---|---|---|\n{rows}"
+        if rows
+        else "It takes none."
+    )
+    answers = "\n".join(f"- `{name}`: {meaning}" for name, meaning in action.answer.items())
+    repeatable = "May be repeated." if action.is_repeatable else "Does it anew each time."
+    return f"""
+### {action.label}: `{action.name}`
+
+{action.summary} {repeatable}
+
+{takes}
+
+Answers:
+
+{answers}
 """
+
+
+def _parameter_row(field: Field) -> str:
+    cells = (f"`{field.name}`", f"{field.label}. {field.help}", _required(field), _format(field), f"`{field.example}`")
+    return _table_row(cells)
+
+
+def _table_row(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def smallest_example(provider: Provider) -> dict[str, str]:
@@ -118,7 +157,7 @@ def _row(provider: Provider, field: Field) -> str:
         f"`{field.example}`",
         " or ".join(f"`{variable}`" for variable in variables),
     )
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    return _table_row(cells)
 
 
 def _required(field: Field) -> str:

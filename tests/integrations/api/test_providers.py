@@ -43,6 +43,7 @@ def test_tells_of_a_provider_what_a_form_needs(tenant_api: TenantAPI) -> None:
         "slot": "jira",
         "capabilities": ["oauth2", "test"],
         "documentation": "docs/providers/jira.md",
+        "actions": [],
     }
     assert list(fields)[:4] == ["site", "email", "api_token", "cloud_id"]
     assert fields["site"] == {
