@@ -354,6 +354,8 @@ PARTITIONED_MODELS = ["webhooks.Event", "webhooks.Payload", "webhooks.Delivery",
 RETAINED_TABLES = ["analytics.retained.TABLES", "webhooks.retained.TABLES"]
 # What the delivery engine can send, by `target_kind`.
 DELIVERY_SENDERS = {"webhook": "webhooks.engine.webhook_sender.WebhookSender"}
+# What provider actions need to know of receivers (a Protocol in `integrations.ports`).
+RECEIVER_DIRECTORY = "webhooks.receiver_directory.directory"
 # What analytics needs to know of webhooks (a Protocol in `analytics.ports`).
 WEBHOOK_DIRECTORY = "webhooks.directory.directory"
 # What alerts need to know (Protocols in `analytics.alerts.ports`).

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 from uuid import UUID
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from integrations.providers.actions import ReceiverPlace
 
 
 class TenantDataOwner(Protocol):
@@ -27,3 +33,18 @@ class TenantDataOwner(Protocol):
 
         Must be safe to repeat and to run beside itself. Leaves the tenant's own row alone; with None that goes too.
         """
+
+
+class ReceiverDirectory(Protocol):
+    """Who knows where a tenant's external systems deliver (`RECEIVER_DIRECTORY`)."""
+
+    def active(self, tenant_id: UUID, provider: str) -> list[ReceiverPlace]:
+        """Return the receivers of a provider that are switched on, by name; called inside the tenant's scope.
+
+        Raises EncryptionError when the secret of one does not open.
+        """
+
+
+def receiver_directory() -> ReceiverDirectory:
+    """Return what `RECEIVER_DIRECTORY` names."""
+    return cast(ReceiverDirectory, import_string(settings.RECEIVER_DIRECTORY))

@@ -20,7 +20,7 @@ from integrations.providers.registry import provider_choices
 
 # The provider's own names could be those of the model's fields.
 PREFIX = "config_"
-_SEVERAL_LINES = frozenset({FieldKind.MULTILINE, FieldKind.OBJECT})
+_SEVERAL_LINES = frozenset({FieldKind.MULTILINE, FieldKind.OBJECT, FieldKind.JSON})
 
 
 class ChooseProviderForm(forms.Form):

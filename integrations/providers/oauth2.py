@@ -139,6 +139,11 @@ class OAuth2:
         is_meant = self.agreed_when is None or self.people_agree_to(values)
         return bool(self.refresh_token_field and values.get(self.refresh_token_field)) and is_meant
 
+    def has_part_in(self, values: Mapping[str, object]) -> bool:
+        """Tell whether a configuration holds tokens, or an app that gets them."""
+        names = (self.access_token_field, self.refresh_token_field, self.client_secret_field)
+        return any(name and values.get(name) for name in names)
+
     def takes_entered_tokens(self, values: Mapping[str, object]) -> bool:
         """Tell whether an access token may be a person's: where people agree, and where both are one setting."""
         return self.agreed_when is None or self.people_agree_to(values)

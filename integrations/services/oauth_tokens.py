@@ -55,12 +55,15 @@ class ReauthRequiredError(ProviderError):
 
 
 def uses_oauth2(integration: Integration) -> bool:
-    """Tell whether an integration's tokens come from OAuth2, so that `access_token` can be asked for."""
+    """Tell whether an integration's tokens come from OAuth2, so that `access_token` can be asked for.
+
+    Not where nothing of it is stored: an API token, or Slack's incoming webhook, is enough by itself.
+    """
     try:
         declared = oauth2_of(get_provider(integration.provider))
     except UnknownProviderError:
         return False
-    return declared is not None and declared.is_used_by(integration.config)
+    return declared is not None and declared.is_used_by(integration.config) and declared.has_part_in(integration.config)
 
 
 def access_token(integration: Integration, *, rejected: str = "") -> str:

@@ -13,8 +13,15 @@ github = Provider(
     label="GitHub",
     slot="github",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST, Capability.OAUTH2}),
+    capabilities=frozenset({Capability.TEST, Capability.OAUTH2, Capability.NOTIFY}),
     oauth2="integrations.providers.github.oauth2.oauth2",
+    notify="integrations.providers.github.notifying.notify",
+    actions=(
+        "integrations.providers.github.notifying.notify",
+        "integrations.providers.github.notifying.dispatch",
+        "integrations.providers.github.hooks.create",
+        "integrations.providers.github.hooks.delete",
+    ),
     test=read_user,
     fields=(
         Field(

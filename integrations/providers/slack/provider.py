@@ -13,8 +13,10 @@ slack = Provider(
     label="Slack",
     slot="slack",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST, Capability.OAUTH2}),
+    capabilities=frozenset({Capability.TEST, Capability.OAUTH2, Capability.NOTIFY}),
     oauth2="integrations.providers.slack.oauth2.oauth2",
+    notify="integrations.providers.slack.notifying.notify",
+    actions=("integrations.providers.slack.notifying.notify",),
     test=who_am_i,
     fields=(
         Field(

@@ -162,9 +162,7 @@ def test_what_is_switched_off_is_refused_before_any_call(
     stored: Integration, provider_api: responses.RequestsMock
 ) -> None:
     change_integration(actor=ACTOR, integration=stored, values={}, capabilities={"make_thing": False})
-    with pytest.raises(
-        ConflictError, match=r"make_thing is switched off for Acting: set capabilities\.make_thing"
-    ):
+    with pytest.raises(ConflictError, match=r"make_thing is switched off for Acting: set capabilities\.make_thing"):
         run(stored)
     assert run(stored, "say", name="hello").answer == {}
 
