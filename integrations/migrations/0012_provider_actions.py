@@ -30,6 +30,11 @@ class Migration(migrations.Migration):
                 size=None,
             ),
         ),
+        migrations.AddField(
+            model_name="idempotencyanswer",
+            name="answer",
+            field=models.JSONField(null=True),
+        ),
         migrations.CreateModel(
             name="ProviderActionLease",
             fields=[

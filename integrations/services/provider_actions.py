@@ -84,6 +84,22 @@ def offered_actions(resolved: Resolved) -> list[OfferedAction]:
     ]
 
 
+def named_action(provider: str, action: str) -> Action:
+    """Return an action by its provider's key and its name. Raises NotFoundError."""
+    try:
+        return _named(get_provider(provider), action)
+    except UnknownProviderError:
+        raise NotFoundError("There is no such provider.") from None
+
+
+def resolve_integration(integration: Integration) -> Resolved:
+    """Return an integration as what actions use. Raises NotFoundError when its provider was removed."""
+    try:
+        return resolved_of(integration)
+    except UnknownProviderError:
+        raise NotFoundError("There is no such provider.") from None
+
+
 def resolve_actions(*, tenant: Tenant, provider: str, membership_id: UUID | None = None) -> Resolved:
     """Return whose credentials actions of a provider use. Raises NotFoundError, also for an unknown provider."""
     try:
@@ -101,10 +117,7 @@ def run_integration_action(
         current = rows.filter(id=integration.id).first()
     if current is None:
         raise NotFoundError("The integration does not exist any more.")
-    try:
-        resolved = resolved_of(current)
-    except UnknownProviderError:
-        raise NotFoundError("There is no such provider.") from None
+    resolved = resolve_integration(current)
     return _run(actor, tenant, resolved, _named(resolved.provider, action), parameters)
 
 
@@ -125,10 +138,7 @@ def run_provider_action(
     is under way, or a stored secret that does not open; LimitReachedError; ProviderCallError when the provider does not do
     it; KeyNotAtHandError.
     """
-    try:
-        declared = _named(get_provider(provider), action)
-    except UnknownProviderError:
-        raise NotFoundError("There is no such provider.") from None
+    declared = named_action(provider, action)
     resolved = resolve_provider(tenant=tenant, provider=provider, membership_id=membership_id)
     return _run(actor, tenant, resolved, declared, parameters)
 
