@@ -15,11 +15,12 @@ from integrations.encryption.secret import Secret
 from integrations.models import Integration, Tenant
 from integrations.providers.base import Field, FieldKind, Provider
 from integrations.providers.field_values import shown_object
+from integrations.providers.oauth2 import oauth2_of
 from integrations.providers.registry import provider_choices
 
 # The provider's own names could be those of the model's fields.
 PREFIX = "config_"
-_SEVERAL_LINES = frozenset({FieldKind.MULTILINE, FieldKind.OBJECT})
+_SEVERAL_LINES = frozenset({FieldKind.MULTILINE, FieldKind.OBJECT, FieldKind.JSON})
 
 
 class ChooseProviderForm(forms.Form):
@@ -146,6 +147,32 @@ def credentials_form(provider: Provider) -> type[CredentialsForm]:
 
 def _in_words(name: str) -> str:
     return name.replace("_", " ").capitalize()
+
+
+class ConnectingForm(ProviderForm):
+    """The public fields alone, for an integration that connecting makes; subclassed by `connecting_form`."""
+
+    class Meta:
+        model = Integration
+        fields: ClassVar[list[str]] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        declared = oauth2_of(self.provider)
+        # An app of one's own needs its secret, too: such an integration is added first, and connected then.
+        secret = {field.name for field in self.provider.secret_fields} | {declared.client_id_field if declared else ""}
+        for name in (*(f"{PREFIX}{name}" for name in secret), "name", "description", "enabled", "metadata"):
+            self.fields.pop(name, None)
+
+    def entered_values(self) -> dict[str, Any]:
+        """Return what was entered, by the names of the provider's fields."""
+        entered = {name.removeprefix(PREFIX): value for name, value in self.cleaned_data.items()}
+        return {name: value for name, value in entered.items() if value}
+
+
+def connecting_form(provider: Provider) -> type[ConnectingForm]:
+    """Return the form class of one provider."""
+    return type(f"{provider.key.title()}ConnectingForm", (ConnectingForm,), {"provider": provider})
 
 
 def _masked(stored: object, declared: Field) -> str:

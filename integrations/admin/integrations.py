@@ -32,6 +32,7 @@ from integrations.services.integrations import (
     delete_integration,
     replace_integration,
 )
+from integrations.services.oauth_connecting import missing_scopes_of
 
 _CONNECTION = ("health", "last_test", "secret_changed_at", "expires_at")
 STATUS_TONES: dict[str, Tone] = {"active": "good", "inactive": "neutral", "error": "bad"}
@@ -207,6 +208,8 @@ class IntegrationAdmin(ActionPages):
             if get_provider(obj.provider).can(Capability.SEND_MESSAGE):
                 context["test_message_url"] = reverse("admin:messaging_message_test", args=[obj.pk])
             context["provider_actions"] = self.action_forms(obj)
+        if obj is not None:
+            context["missing_scopes"] = ", ".join(missing_scopes_of(obj))
         provider = self._provider(request, obj)
         if can_test(provider) and self.has_change_permission(request, obj):
             context["test_url"] = self._address("test", obj.pk) if obj else self._address("test_new")

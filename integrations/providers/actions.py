@@ -10,7 +10,7 @@ def create_inbox(call: ActionCall) -> dict[str, object]:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, cast
@@ -46,6 +46,20 @@ class ActionRefusedError(ProviderError):
         return ActionRefusedError(message, parameter=self.parameter, code=code, status=self.status)
 
 
+@dataclass(frozen=True, slots=True)
+class ReceiverPlace:
+    """A receiver of the tenant's: where the provider may deliver its events, and the secret to sign them with."""
+
+    id: str
+    name: str
+    address: str
+    secret: str = field(repr=False)
+
+
+def no_receivers() -> Sequence[ReceiverPlace]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionCall:
     """One run of an action; never inside a transaction.
@@ -67,6 +81,8 @@ class ActionCall:
 
     An action then touches nothing but what it remembers to have made for this tenant.
     """
+    receivers: Callable[[], Sequence[ReceiverPlace]] = no_receivers
+    """The tenant's receivers of this provider that are switched on, by name; read when it is called."""
 
 
 ActionFunction = Callable[[ActionCall], Mapping[str, object]]

@@ -19,6 +19,7 @@ from django.utils.module_loading import import_string
 from integrations.providers.field_values import (
     InvalidValueError,
     checked_email,
+    checked_json,
     checked_object,
     checked_url,
     is_masked,
@@ -76,6 +77,8 @@ class FieldKind(StrEnum):
     """A text in which line breaks mean something."""
     OBJECT = "object"
     """A JSON object of names and texts, such as further headers or named credentials; stored as canonical JSON."""
+    JSON = "json"
+    """A JSON array or object of any shape, for parameters of actions; given as one or as text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +132,8 @@ class Field:
                 value, name_pattern=self.name_pattern, name_message=self.name_message, secret=self.secret
             )
             return self._bounded(text)
+        if self.kind is FieldKind.JSON:
+            return self._bounded(checked_json(value))
         if not isinstance(value, str):
             raise InvalidValueError("Must be a string.")
         text = self._bounded(value.strip())

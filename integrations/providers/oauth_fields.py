@@ -11,6 +11,20 @@ _ALONE: Final = "Paste the {} alone: no spaces and no letters outside ASCII."
 _WITHOUT_SCHEME: Final = "Paste the token alone: no spaces, no “Bearer”, no letters outside ASCII."
 
 
+def previous_secret_field() -> Field:
+    """Return the slot of the secret that the app had before: it is filled when the client secret is replaced."""
+    return Field(
+        name="client_secret_previous",
+        label="Previous client secret",
+        help="Tried where the new one is not accepted yet. Filled when the client secret is replaced, emptied once the new one "
+        "has got a token.",
+        example="example-previous-secret-for-documentation",
+        pattern=_VISIBLE,
+        pattern_message=_ALONE.format("client secret"),
+        max_length=1000,
+    )
+
+
 def oauth_fields(
     *,
     client_id: tuple[str, str],
@@ -19,7 +33,7 @@ def oauth_fields(
     refresh_token: tuple[str, str] | None,
     instead: tuple[str, ...] = (),
 ) -> tuple[Field, ...]:
-    """Return the four fields, or three for a provider without refresh tokens.
+    """Return the five fields, or four for a provider without refresh tokens.
 
     Each argument is a field's help and its example; `instead` names other fields of the provider that are enough by
     themselves, such as an API token.
@@ -58,6 +72,7 @@ def oauth_fields(
             pattern=_VISIBLE,
             pattern_message=_ALONE.format("client secret"),
         ),
+        previous_secret_field(),
     )
     if refresh_token is None:
         return fields

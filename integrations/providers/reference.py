@@ -38,6 +38,7 @@ _WHAT: Final = {
     FieldKind.URL: "An address",
     FieldKind.EMAIL: "An e-mail address",
     FieldKind.MULTILINE: "Any text, of several lines,",
+    FieldKind.JSON: "A JSON array or object",
 }
 
 

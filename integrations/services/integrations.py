@@ -30,6 +30,7 @@ from integrations.providers.registry import SHARED_SLOTS, UnknownProviderError, 
 from integrations.services.credential_versions import keep_version
 from integrations.services.integration_defaults import ONE_DEFAULT, set_default
 from integrations.services.integration_values import Envelope, Merged, envelope_problems, merge, switched_off
+from integrations.services.oauth_app_secret import keep_previous_secret
 
 _TRIES: Final = 3
 
@@ -284,7 +285,7 @@ def _merged(
     problems |= envelope_problems(envelope, provider)
     if problems:
         raise InvalidInputError(problems)
-    return merged
+    return keep_previous_secret(provider, merged=merged, given=values, stored=stored)
 
 
 def _apply_envelope(

@@ -21,6 +21,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from integrations.activity.actor import Actor
 from integrations.activity.models import ActorKind
+from integrations.activity.recording import record_activity
 from integrations.encryption.errors import UnreadableSecretError
 from integrations.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError, ServiceError
 from integrations.isolation.scope import tenant_scope
@@ -66,6 +67,18 @@ class Connected:
     integration: Integration
     provider: Provider
     return_to: str
+    missing_scopes: tuple[str, ...] = ()
+    """What was asked for and not granted: what needs it will be refused."""
+
+    @property
+    def warning(self) -> str:
+        """A sentence on what was not granted; "" where all was."""
+        if not self.missing_scopes:
+            return ""
+        named = ", ".join(self.missing_scopes)
+        return (
+            f"{self.provider.label} did not grant {named}: what needs it will be refused. Connect again to agree to it."
+        )
 
 
 def connectable(key: str) -> tuple[Provider, OAuth2]:
@@ -78,6 +91,17 @@ def connectable(key: str) -> tuple[Provider, OAuth2]:
     if declared is None or not declared.authorize_url:
         raise ConflictError(f"{provider.label} is not connected by OAuth2: enter its credentials.")
     return provider, declared
+
+
+def missing_scopes_of(integration: Integration) -> tuple[str, ...]:
+    """Return the scopes that were asked for and not granted when it was connected last."""
+    provider = get_provider(integration.provider)
+    declared = oauth2_of(provider)
+    if declared is None or not declared.people_agree_to(integration.config):
+        return ()
+    grant = OAuthGrant.objects.filter(tenant_id=integration.tenant_id, integration_id=integration.id).first()
+    public = {field.name: str(integration.config.get(field.name) or "") for field in provider.public_fields}
+    return declared.missing_scopes(Values(provider, public), grant.scope) if grant is not None else ()
 
 
 def redirect_uri_of(provider: Provider) -> str:
@@ -110,6 +134,10 @@ def start_connection(
     if integration is not None and values:
         raise InvalidInputError({"values": ["They are for a new integration: change the stored one instead."]})
     opened = _opened(declared_provider, integration.config if integration is not None else given)
+    if not declared.people_agree_to(opened):
+        raise ConflictError(
+            f"With these settings {declared_provider.label} is not connected by a person: enter credentials."
+        )
     app = _required_app(declared_provider, declared, opened)
     state, verifier = secrets.token_urlsafe(_RANDOM_BYTES), new_verifier()
     redirect_uri = redirect_uri_of(declared_provider)
@@ -154,6 +182,8 @@ def finish_connection(
         raise ExchangeError(f"{declared_provider.label} sent a code that is too long.")
     integration = _stored(begun)
     opened = _opened(declared_provider, integration.config if integration is not None else begun.values)
+    if not declared.people_agree_to(opened):
+        raise ConflictError("The settings were changed meanwhile: nobody connects with the present ones.")
     app = _required_app(declared_provider, declared, opened)
     try:
         tokens = exchange_code(
@@ -168,12 +198,13 @@ def finish_connection(
     except ProviderError as failed:
         raise ExchangeError(f"{declared_provider.label} gave no tokens. {failed.message}") from None
     actor = Actor(ActorKind(begun.actor_kind), begun.actor_id, begun.actor_name, address=address)
+    missing = declared.missing_scopes(opened, tokens.scope)
     try:
-        connected = _store(actor, begun, declared, integration, tokens)
+        connected = _store(actor, begun, declared, integration, tokens, missing)
     except InvalidInputError as wrong:
         names = ", ".join(wrong.errors)
         raise ExchangeError(f"What {declared_provider.label} gave cannot be stored: {names}. {wrong.detail}") from None
-    return Connected(connected, declared_provider, begun.return_to)
+    return Connected(connected, declared_provider, begun.return_to, missing)
 
 
 # --- The state ------------------------------------------------------------------------------------------------------
@@ -226,9 +257,17 @@ def _stored(begun: OAuthState) -> Integration | None:
 
 
 def _store(
-    actor: Actor, begun: OAuthState, declared: OAuth2, integration: Integration | None, tokens: Tokens
+    actor: Actor,
+    begun: OAuthState,
+    declared: OAuth2,
+    integration: Integration | None,
+    tokens: Tokens,
+    missing: tuple[str, ...],
 ) -> Integration:
-    """Store the tokens and what is known of them, in one transaction."""
+    """Store the tokens and what is known of them, in one transaction.
+
+    Tokens with fewer scopes than asked for are kept: they do part of the work, and tests say whether it is enough.
+    """
     values: dict[str, object] = {**tokens.facts, declared.access_token_field: tokens.access_token}
     if declared.refresh_token_field:
         values[declared.refresh_token_field] = tokens.refresh_token or None
@@ -244,9 +283,18 @@ def _store(
         else:
             stored = change_integration(actor=actor, integration=integration, values=values)
         written = {"lease_owner": None, "lease_until": None, **grant_after(stored, declared, tokens)}
+        written["scope"] = tokens.scope  # what was granted before says nothing of these
         OAuthGrant.objects.update_or_create(
             integration=stored, defaults=written, create_defaults={**written, "tenant_id": stored.tenant_id}
         )
+        if missing:
+            record_activity(
+                actor=actor,
+                verb="integration.scopes_missing",
+                target=stored,
+                tenant_id=stored.tenant_id,
+                detail=f"not granted: {', '.join(missing)}"[:500],
+            )
     return stored
 
 
@@ -304,9 +352,14 @@ def _required_app(provider: Provider, declared: OAuth2, values: Values) -> OAuth
     app = app_of(provider, declared, values)
     if app is None:
         variable = f"SIGNALBOX_{provider.key}_CLIENT_ID".upper()
+        bound = (
+            f" The platform's is for its own {declared.free_address_field} alone."
+            if declared.free_address_field
+            else ""
+        )
         raise ConflictError(
             f"There is no OAuth app of {provider.label}: enter client ID and client secret of your own, or let the operator "
-            f"set {variable} and the secret beside it."
+            f"set {variable} and the secret beside it.{bound}"
         )
     return app
 

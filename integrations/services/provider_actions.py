@@ -8,10 +8,10 @@ action and its result, never what it was given.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Final
 from uuid import UUID
 
@@ -21,9 +21,17 @@ from django.conf import settings
 from integrations.activity.actor import Actor
 from integrations.activity.recording import record_activity
 from integrations.encryption.errors import UnreadableSecretError
-from integrations.errors import InvalidInputError, LimitReachedError, NotFoundError, ProviderCallError
+from integrations.errors import ConflictError, InvalidInputError, LimitReachedError, NotFoundError, ProviderCallError
 from integrations.models import Integration, Tenant
-from integrations.providers.actions import Action, ActionCall, ActionRefusedError, UnknownActionError, action_of
+from integrations.ports import receiver_directory
+from integrations.providers.actions import (
+    Action,
+    ActionCall,
+    ActionRefusedError,
+    ReceiverPlace,
+    UnknownActionError,
+    action_of,
+)
 from integrations.providers.base import Provider
 from integrations.providers.client import ProviderClient
 from integrations.providers.oauth2 import oauth2_of
@@ -33,6 +41,7 @@ from integrations.providers.values import Values
 from integrations.resolution import Resolved, Source, resolve_provider, resolved_of
 from integrations.services.action_records import ActionPlace
 from integrations.services.connection_tests import unreadable_conflict
+from integrations.services.integration_health import note_traffic
 from integrations.services.integrations import work_of
 from integrations.services.oauth_tokens import fresh_values, uses_oauth2
 from integrations.sliding_window import Limit, SlidingWindow
@@ -173,6 +182,7 @@ def _run(
             )
             if result:
                 _record(actor, tenant, resolved, action, result)
+                _note(row, result)
     return ActionOutcome(resolved.source, resolved.provider, row, action, answer)
 
 
@@ -202,6 +212,7 @@ def _asked(resolved: Resolved, action: Action, parameters: Mapping[str, str], pl
                 state=state,
                 remember=remember,
                 is_shared=resolved.source is Source.ENVIRONMENT,
+                receivers=partial(_receivers, place),
             )
             try:
                 found = client.scrubber.json(dict(action.function(call)), max_length=MAX_TEXT)
@@ -259,6 +270,26 @@ def _record(actor: Actor, tenant: Tenant, resolved: Resolved, action: Action, re
             tenant_id=tenant.id,
             detail=f"{action.name} with the platform's own credentials: {result}",
         )
+
+
+def _note(row: Integration | None, result: str) -> None:
+    """Let what came of it feed the integration's health; a refusal of what was given says that the credentials work."""
+    if row is None:
+        return
+    note_traffic(
+        tenant_id=row.tenant_id,
+        integration_id=row.id,
+        credential_version=row.credential_version,
+        result=Result.OK if result == REFUSED else Result(result),
+    )
+
+
+def _receivers(place: ActionPlace) -> Sequence[ReceiverPlace]:
+    try:
+        with work_of(place.tenant_id):
+            return receiver_directory().active(place.tenant_id, place.provider)
+    except UnreadableSecretError:
+        raise ConflictError("The secret of a receiver no longer opens: give it a new one.") from None
 
 
 def _spend(tenant_id: UUID) -> None:

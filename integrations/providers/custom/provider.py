@@ -7,11 +7,16 @@ from typing import Final
 
 from integrations.providers.base import Capability, Field, FieldKind, Provider
 from integrations.providers.custom.connection import call_test_path
+from integrations.providers.oauth_fields import previous_secret_field
 
 # RFC 9110's tokens: what the name of a header may consist of.
 HEADER_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}"
 _WITHOUT_QUERY: Final = r"[^?]+"
 _PRINTABLE: Final = r"[!-~]+"
+_OAUTH2: Final = ("oauth2", "oauth2_code")
+_WITHOUT_PROTOCOL: Final = (
+    r"[^?#]+(?:\?(?!(?:[^#]*&)?(?:client_id|redirect_uri|response_type|scope|state|code_challenge(?:_method)?)=)[^#]*)?"
+)
 _PASTE: Final = "Paste it alone: no spaces and no letters outside ASCII."
 
 _ADDRESS: Final = (
@@ -41,6 +46,7 @@ _ADDRESS: Final = (
             ("header", "Key in a header"),
             ("query", "Key in the query"),
             ("oauth2", "OAuth2 client credentials"),
+            ("oauth2_code", "OAuth2, a person agrees"),
         ),
         default="none",
     ),
@@ -101,8 +107,21 @@ _CREDENTIALS: Final = (
         help="For OAuth2: where client ID and secret are exchanged for a token.",
         example="https://login.example.com/oauth/token",
         secret=False,
-        required_when=("auth_type", ("oauth2",)),
+        required_when=("auth_type", _OAUTH2),
         kind=FieldKind.URL,
+        max_length=1000,
+    ),
+    Field(
+        name="authorize_url",
+        label="Authorization address",
+        help="For OAuth2 where a person agrees: the page that “Connect” leads to. Parameters that the API wants may stand in its "
+        "query, such as access_type=offline.",
+        example="https://login.example.com/oauth/authorize",
+        secret=False,
+        required_when=("auth_type", ("oauth2_code",)),
+        kind=FieldKind.URL,
+        pattern=_WITHOUT_PROTOCOL,
+        pattern_message="Without client_id, redirect_uri, response_type, scope, state and code_challenge: they are added.",
         max_length=1000,
     ),
     Field(
@@ -111,7 +130,7 @@ _CREDENTIALS: Final = (
         help="For OAuth2.",
         example="signalbox-example",
         secret=False,
-        required_when=("auth_type", ("oauth2",)),
+        required_when=("auth_type", _OAUTH2),
         pattern=_PRINTABLE,
         pattern_message=_PASTE,
     ),
@@ -120,10 +139,21 @@ _CREDENTIALS: Final = (
         label="Client secret",
         help="For OAuth2.",
         example="example-client-secret-for-documentation",
-        required_when=("auth_type", ("oauth2",)),
+        required_when=("auth_type", _OAUTH2),
         pattern=_PRINTABLE,
         pattern_message=_PASTE,
         max_length=1000,
+    ),
+    previous_secret_field(),
+    Field(
+        name="client_authentication",
+        label="How the client names itself",
+        help="For OAuth2: where client ID and client secret stand in a request for tokens.",
+        example="basic",
+        secret=False,
+        kind=FieldKind.CHOICE,
+        choices=(("basic", "In the header Authorization (Basic)"), ("body", "In the body")),
+        default="basic",
     ),
     Field(
         name="scope",
@@ -134,6 +164,34 @@ _CREDENTIALS: Final = (
         pattern=r"[!-~]+(?: [!-~]+)*",
         pattern_message="Words separated by single spaces.",
         max_length=1000,
+    ),
+    Field(
+        name="pkce",
+        label="Proof key (PKCE)",
+        help="For OAuth2 where a person agrees: leave it on unless the API refuses it.",
+        example="on",
+        secret=False,
+        kind=FieldKind.CHOICE,
+        choices=(("on", "On"), ("off", "Off")),
+        default="on",
+    ),
+    Field(
+        name="access_token",
+        label="Access token",
+        help="For OAuth2: comes from connecting, or by itself with client credentials.",
+        example="example-access-token-for-documentation",
+        pattern=_PRINTABLE,
+        pattern_message=_PASTE,
+        max_length=4000,
+    ),
+    Field(
+        name="refresh_token",
+        label="Refresh token",
+        help="For OAuth2 where a person agrees: comes from connecting, and renews the access token.",
+        example="example-refresh-token-for-documentation",
+        pattern=_PRINTABLE,
+        pattern_message=_PASTE,
+        max_length=4000,
     ),
     Field(
         name="credentials",

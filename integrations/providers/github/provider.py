@@ -6,14 +6,22 @@ from pathlib import Path
 
 from integrations.providers.base import Capability, Field, FieldKind, Provider
 from integrations.providers.github.connection import DEFAULT_BASE, read_user
+from integrations.providers.oauth_fields import previous_secret_field
 
 github = Provider(
     key="github",
     label="GitHub",
     slot="github",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST, Capability.OAUTH2}),
+    capabilities=frozenset({Capability.TEST, Capability.OAUTH2, Capability.NOTIFY}),
     oauth2="integrations.providers.github.oauth2.oauth2",
+    notify="integrations.providers.github.notifying.notify",
+    actions=(
+        "integrations.providers.github.notifying.notify",
+        "integrations.providers.github.notifying.dispatch",
+        "integrations.providers.github.hooks.create",
+        "integrations.providers.github.hooks.delete",
+    ),
     test=read_user,
     fields=(
         Field(
@@ -79,6 +87,7 @@ github = Provider(
             pattern_message="Paste the client secret alone: no spaces and no letters outside ASCII.",
             max_length=500,
         ),
+        previous_secret_field(),
         Field(
             name="refresh_token",
             label="Refresh token",

@@ -7,6 +7,7 @@ from typing import Final
 
 from integrations.providers.base import Capability, Field, Provider
 from integrations.providers.hubspot.connection import read_account
+from integrations.providers.oauth_fields import previous_secret_field
 
 _VISIBLE: Final = r"[!-~]+"
 
@@ -50,6 +51,7 @@ hubspot = Provider(
             pattern_message="Paste the client secret alone: no spaces and no letters outside ASCII.",
             max_length=200,
         ),
+        previous_secret_field(),
         Field(
             name="refresh_token",
             label="Refresh token",

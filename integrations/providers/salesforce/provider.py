@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from integrations.providers.base import Capability, Field, Provider
+from integrations.providers.oauth_fields import previous_secret_field
 from integrations.providers.salesforce.connection import DEFAULT_VERSION, read_user
 
 _SUFFIX: Final = ".my.salesforce.com"
@@ -65,6 +66,7 @@ salesforce = Provider(
             pattern=_VISIBLE,
             pattern_message="Paste the consumer secret alone: no spaces and no letters outside ASCII.",
         ),
+        previous_secret_field(),
         Field(
             name="access_token",
             label="Access token",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from integrations.providers.base import Capability, Field, FieldKind, Provider
+from integrations.providers.oauth_fields import previous_secret_field
 from integrations.providers.slack.connection import who_am_i
 
 slack = Provider(
@@ -12,8 +13,10 @@ slack = Provider(
     label="Slack",
     slot="slack",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST, Capability.OAUTH2}),
+    capabilities=frozenset({Capability.TEST, Capability.OAUTH2, Capability.NOTIFY}),
     oauth2="integrations.providers.slack.oauth2.oauth2",
+    notify="integrations.providers.slack.notifying.notify",
+    actions=("integrations.providers.slack.notifying.notify",),
     test=who_am_i,
     fields=(
         Field(
@@ -66,6 +69,7 @@ slack = Provider(
             pattern_message="Paste the client secret alone: no spaces and no letters outside ASCII.",
             max_length=500,
         ),
+        previous_secret_field(),
         Field(
             name="refresh_token",
             label="Refresh token",

@@ -98,8 +98,9 @@ def test_brings_a_case_for_each_way_in_which_it_can_end(provider: Provider, acti
 
 @EVERY_ACTION
 def test_wrong_parameters_are_named(provider: Provider, action: Action) -> None:
-    wrong: list[object] = ["\x00", ["x"], {"a": "b"}, 1.5, "x" * 200_000]
+    plain: list[object] = ["\x00", 1.5, "x" * 200_000]
     for parameter in action.parameters:
+        wrong = plain if parameter.kind is FieldKind.JSON else [*plain, ["x"], {"a": "b"}]
         numbers = ["0", "-1", "1/../2", "1?x", "١", "abc"] if "number" in parameter.pattern_message.lower() else []
         addresses = ["http://169.254.169.254/", "nowhere"] if parameter.kind is FieldKind.URL else []
         for value in [*wrong, *numbers, *addresses]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from integrations.providers.actions import ActionCall, action_of
+from integrations.providers.actions import ActionCall, ReceiverPlace, action_of
 from integrations.providers.base import Provider
 from integrations.providers.client import ProviderClient
 from integrations.providers.values import Values
@@ -31,6 +31,7 @@ class ActionCase:
     parameters: Mapping[str, object] = field(default_factory=dict)
     values: Mapping[str, str | None] = field(default_factory=dict)
     state: Mapping[str, object] = field(default_factory=dict)
+    receivers: tuple[ReceiverPlace, ...] = ()
     answer: Mapping[str, Any] | None = None
     says: str = ""
     """Part of the message of an error."""
@@ -53,4 +54,12 @@ class ActionCase:
         def remember(name: str, value: object) -> None:
             kept[name] = client.scrubber.json(value, max_length=2000)
 
-        return ActionCall(client=client, values=values, parameters=cleaned, state=kept, remember=remember), kept
+        call = ActionCall(
+            client=client,
+            values=values,
+            parameters=cleaned,
+            state=kept,
+            remember=remember,
+            receivers=lambda: self.receivers,
+        )
+        return call, kept
