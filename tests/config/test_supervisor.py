@@ -26,6 +26,8 @@ from config.supervisor import make_keys_once
 from tests.running_site import wait_until
 from tests.servers import redis_database, remove
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("config", "integrations", "webhooks", "analytics", "templates")
 START_SECONDS = 120
