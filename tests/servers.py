@@ -33,6 +33,7 @@ _CLEARED = (
     "WEBHOOK_DEFAULT_RETRY_SCHEDULE",
     "LOGIN_FAILURES_PER_ADDRESS", "LOGIN_FAILURES_PER_USER", "LOGIN_FAILURE_MINUTES", "METRICS_TOKEN", "READY_MAX_DELIVERY_LAG", "REQUIRE_STAFF_TOTP", "SESSION_HOURS",
     "SESSION_IDLE_MINUTES",
+    "PYTHONDONTWRITEBYTECODE",  # or each process of the run would compile everything anew, and a hundred are started
 )  # fmt: skip
 
 
