@@ -26,6 +26,8 @@ from integrations.services.tenants import create_tenant
 from tests.running_site import ROOT, RunningSite, wait_until
 from webhooks.models import Webhook
 
+pytestmark = pytest.mark.processes
+
 
 def verify(site: RunningSite, *arguments: str) -> tuple[int, dict[str, Any], str]:
     done = subprocess.run(
