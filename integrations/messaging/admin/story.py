@@ -45,8 +45,9 @@ def steps_of(message: Message) -> list[Step]:
     """Return what happened to a message, in the order of its life: the clocks of providers are not ours."""
     provider = get_provider(message.provider).label
     about = {message.state: _settled(message)} if message.settled_by else {}
-    error = f"{provider} says: {message.error_message}" if message.error_message else ""
-    code = f" (code {message.error_code})" if message.error_code else ""
+    error = message.error_message
+    if message.error_code:  # the provider's; without one the words may be our own
+        error = f"{provider} says: {error} (code {message.error_code})"
     doubt = message.error_message if message.state == MessageState.UNKNOWN else ""
     known = [
         ("Accepted", message.accepted_at, "succeeded", ""),
@@ -59,7 +60,7 @@ def steps_of(message: Message) -> list[Step]:
         ("Sent", message.sent_at, "succeeded", about.get(MessageState.SENT, f"{provider} took it.")),
         ("Delivered", message.delivered_at, "succeeded", about.get(MessageState.DELIVERED, "")),
         ("Read", message.read_at, "succeeded", ""),
-        ("Failed", message.failed_at, "failed", about.get(MessageState.FAILED, f"{error}{code}")),
+        ("Failed", message.failed_at, "failed", about.get(MessageState.FAILED, error)),
     ]
     return [Step(title, at, tone, text) for title, at, tone, text in known if at is not None]
 

@@ -152,6 +152,13 @@ def test_tells_an_error_in_the_providers_words(client: Client, tenant: Tenant) -
     assert story(page) == ["Accepted", "Failed"]
 
 
+def test_puts_no_words_into_the_providers_mouth(client: Client, tenant: Tenant) -> None:
+    failed = {"state": "failed", "failed_at": timezone.now(), "error_message": "The integration was deactivated."}
+    page = text_of(client.get(address(make_message(tenant, **failed))))
+    assert "<p>The integration was deactivated.</p>" in page
+    assert "Twilio says" not in page
+
+
 def test_watches_a_message_that_was_just_accepted(client: Client, tenant: Tenant) -> None:
     fresh = text_of(client.get(address(make_message(tenant))))
     old = text_of(client.get(address(make_message(tenant, accepted_at=timezone.now() - timedelta(minutes=2)))))
