@@ -213,6 +213,13 @@ def test_settles_once_it_was_looked_up(client: Client, tenant: Tenant) -> None:
     assert ActivityLog.objects.get(verb="message.settled").object_id == message.pk
 
 
+def test_says_that_the_provider_put_an_end_to_the_doubt(client: Client, tenant: Tenant) -> None:
+    at = timezone.now()
+    page = text_of(client.get(address(make_message(tenant, state="delivered", unknown_at=at, delivered_at=at))))
+    assert story(page) == ["Accepted", "Unknown", "Delivered"]
+    assert "Twilio told what became of it." in page
+
+
 def test_says_that_there_is_nothing_to_settle_any_more(client: Client, tenant: Tenant) -> None:
     message = make_message(tenant, state="delivered")
     body = {"state": "failed", "looked_up": "on"}
