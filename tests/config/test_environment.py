@@ -184,6 +184,16 @@ def test_retention_that_is_too_short_or_contradicts_itself_is_a_problem(
     assert settings_in(PRODUCTION | given)["CONFIGURATION_PROBLEMS"] == problems
 
 
+@pytest.mark.parametrize(
+    ("content_days", "days", "is_right"),
+    [("", "", True), ("3", "3", True), ("30", "3650", True), ("2", "", False), ("31", "30", False), ("", "3651", False)],
+)
+def test_messages_are_kept_at_least_as_long_as_what_they_said(content_days: str, days: str, is_right: bool) -> None:
+    given = {"MESSAGE_CONTENT_DAYS": content_days, "MESSAGE_RETENTION_DAYS": days}
+    said = "MESSAGE_CONTENT_DAYS must be at least 3 and at most MESSAGE_RETENTION_DAYS, and that at most 3650."
+    assert settings_in(PRODUCTION | given)["CONFIGURATION_PROBLEMS"] == ([] if is_right else [said])
+
+
 def test_mounted_secrets_are_read_by_the_settings(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY + "\n")
     environment = {name: value for name, value in PRODUCTION.items() if name != "ENCRYPTION_KEY"}

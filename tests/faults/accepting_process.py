@@ -125,6 +125,35 @@ def receive(webhook: str, provider: str, secret: str) -> str:
     return str(receiver.id)
 
 
+def message(base_url: str, count: int) -> list[str]:
+    """Make a tenant with an account at the tests' own provider of messages, have messages accepted, return their ids."""
+    from integrations.activity.actor import Actor
+    from integrations.messaging import send_message
+    from integrations.providers import registry
+    from integrations.services.integration_items import add_integration
+    from integrations.services.tenants import create_tenant
+
+    registry.PROVIDERS["carrier"] = "tests.integrations.messaging.carrier.carrier"
+    actor = Actor.system("fault tests")
+    slug = f"messages-{time.time_ns()}"
+    tenant = create_tenant(actor=actor, name=slug, slug=slug)
+    values = {"base_url": base_url, "token": "carrier-token-0a1b2c3d4e5f"}
+    add_integration(actor=actor, tenant=tenant, provider="carrier", values=values, name="carrier")
+    sent = [send_message(tenant, channel="sms", to="+16505551234", text=f"Hello {n}") for n in range(count)]
+    return [str(one.id) for one in sent]
+
+
+def call_back(messages: list[str]) -> int:
+    """Say of messages, as their provider does, that they were delivered; return how many that changed."""
+    from integrations.messaging.models import Message
+    from integrations.messaging.services.statuses import apply_statuses
+    from integrations.providers.messaging import MessageState, StatusUpdate
+
+    tenant_id = Message.objects.get(id=messages[0]).tenant_id
+    updates = [StatusUpdate(state=MessageState.DELIVERED, message_id=UUID(one)) for one in messages]
+    return len(apply_statuses(tenant_id, "carrier", updates))
+
+
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever else is printed belongs to the log
@@ -136,6 +165,8 @@ def main() -> None:
         "fail": fail,
         "recover": recover,
         "receive": receive,
+        "message": message,
+        "call_back": call_back,
     }
     from django.db import close_old_connections
 

@@ -55,6 +55,17 @@ def report(scene: Scene, pytestconfig: pytest.Config) -> Callable[..., Row]:
     return add
 
 
+@pytest.fixture
+def note(pytestconfig: pytest.Config) -> Callable[[Row], Row]:
+    """Put a row into the matrix that a test has counted itself."""
+
+    def add(row: Row) -> Row:
+        pytestconfig.stash.setdefault(ROWS, []).append(row)
+        return row
+
+    return add
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     if rows := config.stash.get(ROWS, []):
         terminalreporter.section("fault matrix")
