@@ -58,7 +58,8 @@ def test_sends_a_test_message_and_settles_it(
     page.check("text=I looked it up at Twilio")
     page.click("input[type=submit]")
     expect(page.locator(".result .badge")).to_have_text("delivered")
-    expect(page.locator(".timeline > li").last).to_contain_text("Settled by operator: In Twilio's message log.")
+    expect(page.locator(".timeline > li h2").last).to_contain_text("Delivered")
+    expect(page.locator(".timeline")).to_contain_text("Settled by operator: In Twilio's message log.")
 
     # It costs what Twilio says, and the text is shown to who asks for it.
     record(site, "provider_message_id = 'SM0123456789abcdef0123456789abcdef', cost = 0.075, currency = 'USD'")

@@ -44,22 +44,16 @@ def state_badge(state: str) -> SafeString:
 def steps_of(message: Message) -> list[Step]:
     """Return what happened to a message, in the order of its life: the clocks of providers are not ours."""
     provider = get_provider(message.provider).label
-    about = {message.state: _settled(message)} if message.settled_by else {}
-    error = f"{provider} says: {message.error_message}" if message.error_message else ""
-    code = f" (code {message.error_code})" if message.error_code else ""
-    doubt = message.error_message if message.state == MessageState.UNKNOWN else ""
+    error = message.error_message
+    if message.error_code:  # the provider's; without one the words may be our own
+        error = f"{provider} says: {error} (code {message.error_code})"
     known = [
         ("Accepted", message.accepted_at, "succeeded", ""),
-        (
-            "Unknown",
-            message.unknown_at,
-            "waiting",
-            f"{doubt} Nobody can say whether {provider} took it: it is not sent again.".strip(),
-        ),
-        ("Sent", message.sent_at, "succeeded", about.get(MessageState.SENT, f"{provider} took it.")),
-        ("Delivered", message.delivered_at, "succeeded", about.get(MessageState.DELIVERED, "")),
+        ("Unknown", message.unknown_at, "waiting", _doubt(message, provider)),
+        ("Sent", message.sent_at, "succeeded", ""),
+        ("Delivered", message.delivered_at, "succeeded", ""),
         ("Read", message.read_at, "succeeded", ""),
-        ("Failed", message.failed_at, "failed", about.get(MessageState.FAILED, f"{error}{code}")),
+        ("Failed", message.failed_at, "failed", error),
     ]
     return [Step(title, at, tone, text) for title, at, tone, text in known if at is not None]
 
@@ -80,6 +74,11 @@ def content_in_words(message: Message, *, is_hidden: bool) -> tuple[str, bool]:
     return str(content.get("text", "")), True
 
 
-def _settled(message: Message) -> str:
-    note = f": {message.settled_note}" if message.settled_note else "."
-    return f"Settled by {message.settled_by}{note}"
+def _doubt(message: Message, provider: str) -> str:
+    """Return why nobody knew what became of a message, or who put an end to that."""
+    if message.state == MessageState.UNKNOWN:
+        return f"{message.error_message} Nobody can say whether {provider} took it: it is not sent again.".strip()
+    ended = f"{provider} told what became of it."
+    if message.settled_by:
+        ended = f"Settled by {message.settled_by}{f': {message.settled_note}' if message.settled_note else '.'}"
+    return f"Nobody could say whether {provider} took it. {ended}"

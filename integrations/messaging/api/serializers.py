@@ -82,7 +82,7 @@ class MessageSerializer(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=state_choices())
     provider_message_id = serializers.CharField(help_text="Blank until the provider took it.")
     error_code = serializers.CharField(help_text="The provider's own code.")
-    error_message = serializers.CharField(help_text="In the provider's words.")
+    error_message = serializers.CharField(help_text="In the provider's words, or why it was not sent.")
     cost = serializers.DecimalField(
         max_digits=14, decimal_places=6, allow_null=True, help_text="Null where the provider told none."
     )

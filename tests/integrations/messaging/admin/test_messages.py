@@ -152,6 +152,13 @@ def test_tells_an_error_in_the_providers_words(client: Client, tenant: Tenant) -
     assert story(page) == ["Accepted", "Failed"]
 
 
+def test_puts_no_words_into_the_providers_mouth(client: Client, tenant: Tenant) -> None:
+    failed = {"state": "failed", "failed_at": timezone.now(), "error_message": "The integration was deactivated."}
+    page = text_of(client.get(address(make_message(tenant, **failed))))
+    assert "<p>The integration was deactivated.</p>" in page
+    assert "Twilio says" not in page
+
+
 def test_watches_a_message_that_was_just_accepted(client: Client, tenant: Tenant) -> None:
     fresh = text_of(client.get(address(make_message(tenant))))
     old = text_of(client.get(address(make_message(tenant, accepted_at=timezone.now() - timedelta(minutes=2)))))
@@ -204,6 +211,13 @@ def test_settles_once_it_was_looked_up(client: Client, tenant: Tenant) -> None:
     message.refresh_from_db()
     assert (message.state, message.settled_by) == ("failed", "ada")
     assert ActivityLog.objects.get(verb="message.settled").object_id == message.pk
+
+
+def test_says_that_the_provider_put_an_end_to_the_doubt(client: Client, tenant: Tenant) -> None:
+    at = timezone.now()
+    page = text_of(client.get(address(make_message(tenant, state="delivered", unknown_at=at, delivered_at=at))))
+    assert story(page) == ["Accepted", "Unknown", "Delivered"]
+    assert "Twilio told what became of it." in page
 
 
 def test_says_that_there_is_nothing_to_settle_any_more(client: Client, tenant: Tenant) -> None:
