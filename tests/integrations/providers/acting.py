@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.urls import get_resolver
 
 from integrations.providers import registry
 from integrations.providers.actions import Action, ActionCall, ActionRefusedError
@@ -90,4 +91,6 @@ acting = Provider(
 
 def use_acting_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     """Register it for the length of a test."""
+    # The API describes the providers that there are when it is imported, which must not be during this test.
+    _ = get_resolver().url_patterns
     monkeypatch.setitem(registry.PROVIDERS, "acting", "tests.integrations.providers.acting.acting")
