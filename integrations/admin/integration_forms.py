@@ -38,6 +38,8 @@ class ProviderForm(ServiceErrorForm):
 
     service_prefix = PREFIX
     provider: ClassVar[Provider]
+    # Its choices are the provider's.
+    capabilities = forms.MultipleChoiceField(required=False)
 
     class Meta:
         model = Integration
@@ -50,6 +52,26 @@ class ProviderForm(ServiceErrorForm):
             self.fields["name"].help_text = f"Empty: {self.provider.label}."
         for declared in self.provider.fields:
             self.fields[f"{PREFIX}{declared.name}"] = self._form_field(declared)
+        if not self.provider.switches:
+            self.fields.pop("capabilities", None)
+        elif "capabilities" in self.fields:
+            labels = {action.name: action.label for action in self.provider.declared_actions}
+            choices = [(name, labels.get(name) or _in_words(name)) for name in self.provider.switches]
+            self.fields["capabilities"] = forms.MultipleChoiceField(
+                choices=choices,
+                initial=[name for name in self.provider.switches if self.instance.allows(name)],
+                required=False,
+                label="Switched on",
+                widget=forms.CheckboxSelectMultiple,
+                help_text="What is off is refused, and not done with other credentials instead. Testing stays possible.",
+            )
+
+    def switched(self) -> dict[str, dict[str, bool]]:
+        """Return `capabilities` as the service expects it; nothing where there is nothing to switch."""
+        if "capabilities" not in self.fields:
+            return {}
+        chosen = self.cleaned_data["capabilities"]
+        return {"capabilities": {name: name in chosen for name in self.provider.switches}}
 
     def config_values(self) -> dict[str, Any]:
         """Return what was entered, as the service expects it: a blank secret is kept, None clears it."""
@@ -107,7 +129,7 @@ class CredentialsForm(ProviderForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         public = [f"{PREFIX}{declared.name}" for declared in self.provider.public_fields]
-        for name in (*public, "name", "description", "enabled", "metadata"):
+        for name in (*public, "name", "description", "enabled", "metadata", "capabilities"):
             self.fields.pop(name, None)
         self.order_fields([*(name for name in self.fields if name != "untested"), "untested"])
 
@@ -135,7 +157,8 @@ class ConnectingForm(ProviderForm):
         declared = oauth2_of(self.provider)
         # An app of one's own needs its secret, too: such an integration is added first, and connected then.
         secret = {field.name for field in self.provider.secret_fields} | {declared.client_id_field if declared else ""}
-        for name in (*(f"{PREFIX}{name}" for name in secret), "name", "description", "enabled", "metadata"):
+        others = ("name", "description", "enabled", "metadata", "capabilities")
+        for name in (*(f"{PREFIX}{name}" for name in secret), *others):
             self.fields.pop(name, None)
 
     def entered_values(self) -> dict[str, Any]:
@@ -147,6 +170,10 @@ class ConnectingForm(ProviderForm):
 def connecting_form(provider: Provider) -> type[ConnectingForm]:
     """Return the form class of one provider."""
     return type(f"{provider.key.title()}ConnectingForm", (ConnectingForm,), {"provider": provider})
+
+
+def _in_words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def _masked(stored: object, declared: Field) -> str:

@@ -16,15 +16,16 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from integrations.admin.badges import Tone, badge
-from integrations.admin.connecting import ConnectingPages, connect_label
+from integrations.admin.connecting import connect_label
 from integrations.admin.connection_tests import answer_test, can_test, check_chosen, last_test
 from integrations.admin.integration_forms import PREFIX, ChooseProviderForm, ProviderForm, provider_form
+from integrations.admin.provider_actions import ActionPages
 from integrations.admin.service_admin import add_service_error
 from integrations.errors import ServiceError
 from integrations.models import Integration
 from integrations.providers.base import Provider
 from integrations.providers.registry import get_provider, providers_of_slot
-from integrations.queries import shown_config
+from integrations.queries import shown_config, switches_of
 from integrations.services.integrations import (
     change_integration,
     create_integration,
@@ -38,7 +39,7 @@ STATUS_TONES: dict[str, Tone] = {"active": "good", "inactive": "neutral", "error
 
 
 @admin.register(Integration)
-class IntegrationAdmin(ConnectingPages):
+class IntegrationAdmin(ActionPages):
     list_display = (
         *("name", "tenant", "provider", "state", "health", "owner"),
         *("tested_at", "secret_changed_at", "expires_at"),
@@ -55,7 +56,7 @@ class IntegrationAdmin(ConnectingPages):
     change_form_template = "admin/integrations/integration/change_form.html"
 
     class Media:
-        js = ("signalbox/connection_test.js",)
+        js = ("signalbox/connection_test.js", "signalbox/provider_actions.js")
 
     # --- Adding: first the kind, then its fields ---------------------------------------------------------------
 
@@ -85,6 +86,7 @@ class IntegrationAdmin(ConnectingPages):
         sections: list[Any] = [
             (None, {"fields": [*(["tenant", "provider", "state"] if obj else []), "name", "description", "enabled"]}),
             (provider.label, {"fields": declared}),
+            *([("Capabilities", {"fields": ["capabilities"]})] if provider.switches else []),
             ("Metadata", {"fields": ["metadata"], "classes": ["collapse"]}),
         ]
         if obj:
@@ -99,6 +101,7 @@ class IntegrationAdmin(ConnectingPages):
         common = {name: data[name] for name in ("description", "enabled", "metadata")}
         common["name"] = data["name"] or form.provider.label
         common["metadata"] = data["metadata"] or {}
+        common |= form.switched()
         if change:
             change_integration(actor=self.actor(request), integration=obj, values=form.config_values(), **common)
             return
@@ -133,7 +136,15 @@ class IntegrationAdmin(ConnectingPages):
             self.changing_page(require_POST(self.test_connection_view)),
             name="integrations_integration_test",
         )
-        return [switch, test_new, test_stored, *self.credential_urls(), *self.connecting_urls(), *super().get_urls()]
+        return [
+            switch,
+            test_new,
+            test_stored,
+            *self.credential_urls(),
+            *self.connecting_urls(),
+            *self.action_urls(),
+            *super().get_urls(),
+        ]
 
     # --- Testing the connection --------------------------------------------------------------------------------
 
@@ -158,6 +169,7 @@ class IntegrationAdmin(ConnectingPages):
             )
         form_class = provider_form(chosen)
         form = form_class(request.POST or None, instance=integration)
+        form.fields.pop("capabilities", None)  # what is off stays off where the other provider has it, too
         if request.method == "POST" and form.is_valid():
             try:
                 replace_integration(
@@ -193,6 +205,7 @@ class IntegrationAdmin(ConnectingPages):
         )
         if obj is not None and context["may_rotate"]:
             context["connect_label"] = connect_label(obj)
+            context["provider_actions"] = self.action_forms(obj)
         if obj is not None:
             context["missing_scopes"] = ", ".join(missing_scopes_of(obj))
         provider = self._provider(request, obj)
@@ -223,6 +236,11 @@ class IntegrationAdmin(ConnectingPages):
         fields = get_provider(integration.provider).fields
         rows = ((field.label, _in_words(values[field.name])) for field in fields)
         return format_html('<dl class="configuration">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", rows))
+
+    @admin.display(description="Switched on")
+    def capabilities(self, integration: Integration) -> str:
+        """What those see who may change nothing."""
+        return ", ".join(name for name in switches_of(integration) if integration.allows(name)) or "Nothing."
 
     @admin.display(description="Created")
     def created(self, integration: Integration) -> str:
