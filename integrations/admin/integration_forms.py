@@ -145,10 +145,6 @@ def credentials_form(provider: Provider) -> type[CredentialsForm]:
     return type(f"{provider.key.title()}CredentialsForm", (CredentialsForm,), {"provider": provider})
 
 
-def _in_words(name: str) -> str:
-    return name.replace("_", " ").capitalize()
-
-
 class ConnectingForm(ProviderForm):
     """The public fields alone, for an integration that connecting makes; subclassed by `connecting_form`."""
 
@@ -161,7 +157,8 @@ class ConnectingForm(ProviderForm):
         declared = oauth2_of(self.provider)
         # An app of one's own needs its secret, too: such an integration is added first, and connected then.
         secret = {field.name for field in self.provider.secret_fields} | {declared.client_id_field if declared else ""}
-        for name in (*(f"{PREFIX}{name}" for name in secret), "name", "description", "enabled", "metadata"):
+        others = ("name", "description", "enabled", "metadata", "capabilities")
+        for name in (*(f"{PREFIX}{name}" for name in secret), *others):
             self.fields.pop(name, None)
 
     def entered_values(self) -> dict[str, Any]:
@@ -173,6 +170,10 @@ class ConnectingForm(ProviderForm):
 def connecting_form(provider: Provider) -> type[ConnectingForm]:
     """Return the form class of one provider."""
     return type(f"{provider.key.title()}ConnectingForm", (ConnectingForm,), {"provider": provider})
+
+
+def _in_words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def _masked(stored: object, declared: Field) -> str:

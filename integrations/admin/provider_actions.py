@@ -105,7 +105,7 @@ def _input_for(parameter: Field) -> forms.Field:
     if parameter.choices:
         blank = [] if parameter.required or parameter.default else [("", "–")]
         return forms.ChoiceField(choices=[*blank, *parameter.choices], **common)
-    if parameter.kind in {FieldKind.MULTILINE, FieldKind.OBJECT}:
+    if parameter.kind in {FieldKind.MULTILINE, FieldKind.OBJECT, FieldKind.JSON}:
         attributes = {"class": "vLargeTextField", "rows": "4", "placeholder": parameter.example}
         return forms.CharField(widget=forms.Textarea(attrs=attributes), **common)
     attributes = {"class": "vTextField", "placeholder": parameter.example}

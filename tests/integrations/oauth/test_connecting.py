@@ -315,6 +315,9 @@ class TestAdmin:
         page = client.get(address).content.decode()
         assert 'name="config_base_url"' in page
         assert 'name="config_client_secret"' not in page
+        with_switches = client.get(address.replace("ledger", "github")).content.decode()
+        assert 'name="config_repository"' in with_switches
+        assert 'name="capabilities"' not in with_switches
         assert "/oauth/ledger/callback" in page
         wrong = client.post(address, {"config_base_url": "nonsense"}).content.decode()
         assert "errorlist" in wrong
