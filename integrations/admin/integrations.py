@@ -17,8 +17,9 @@ from django.views.decorators.http import require_POST
 
 from integrations.admin.badges import Tone, badge
 from integrations.admin.connecting import ConnectingPages, connect_label
-from integrations.admin.connection_tests import answer_test, can_test, check_chosen, last_test
+from integrations.admin.connection_tests import answer_test, can_test, check_chosen, last_test, lines_of
 from integrations.admin.integration_forms import PREFIX, ChooseProviderForm, ProviderForm, provider_form
+from integrations.admin.provider_sections import provider_sections
 from integrations.admin.service_admin import add_service_error
 from integrations.errors import ServiceError
 from integrations.models import Integration
@@ -54,7 +55,7 @@ class IntegrationAdmin(ConnectingPages):
     change_form_template = "admin/integrations/integration/change_form.html"
 
     class Media:
-        js = ("signalbox/connection_test.js",)
+        js = ("signalbox/connection_test.js", "signalbox/field_conditions.js")
 
     # --- Adding: first the kind, then its fields ---------------------------------------------------------------
 
@@ -80,10 +81,14 @@ class IntegrationAdmin(ConnectingPages):
     def get_fieldsets(self, request: HttpRequest, obj: Integration | None = None) -> list[Any]:
         provider = self._provider(request, obj)
         can_enter = obj is None or self.has_change_permission(request, obj)
-        declared = [f"{PREFIX}{field.name}" for field in provider.fields] if can_enter else ["configuration"]
+        if can_enter:
+            tenant = None if obj else request.chosen["tenant"].pk  # type: ignore[attr-defined]
+            declared = provider_sections(provider, obj.config if obj else {}, tenant=tenant)
+        else:
+            declared = [(provider.label, {"fields": ["configuration"]})]
         sections: list[Any] = [
             (None, {"fields": [*(["tenant", "provider", "state"] if obj else []), "name", "description", "enabled"]}),
-            (provider.label, {"fields": declared}),
+            *declared,
             ("Metadata", {"fields": ["metadata"], "classes": ["collapse"]}),
         ]
         if obj:
@@ -136,10 +141,14 @@ class IntegrationAdmin(ConnectingPages):
 
     # --- Testing the connection --------------------------------------------------------------------------------
 
-    def test_connection_view(self, request: HttpRequest, object_id: Any = None) -> JsonResponse:
-        """Test what the form holds, saved or not, and answer as JSON."""
+    def test_connection_view(self, request: HttpRequest, object_id: Any = None) -> HttpResponse:
+        """Test what the form holds, saved or not. Answers 200 as JSON for the form's script, as a page without it."""
         integration = None if object_id is None else get_object_or_404(self.get_queryset(request), pk=object_id)
-        return answer_test(request, integration)
+        tested = answer_test(request, integration)
+        if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
+            page = {"title": "Connection test", "original": integration, "tested": tested, "lines": lines_of(tested)}
+            return self._page(request, "tested.html", **page)
+        return JsonResponse(tested)
 
     @admin.action(description="Test connection", permissions=["change"])
     def check_connections(self, request: HttpRequest, queryset: QuerySet[Integration]) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from integrations.providers.base import Capability, Field, FieldKind, Provider
 from integrations.providers.custom.connection import call_test_path
+from integrations.providers.custom.examples import EXAMPLES
 
 # RFC 9110's tokens: what the name of a header may consist of.
 HEADER_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}"
@@ -70,6 +71,7 @@ _CREDENTIALS: Final = (
     Field(
         name="password",
         label="Password",
+        used_when=("auth_type", ("basic",)),
         help="For Basic; left out, it is empty.",
         example="example password",
         max_length=1000,
@@ -128,6 +130,7 @@ _CREDENTIALS: Final = (
     Field(
         name="scope",
         label="Scope",
+        used_when=("auth_type", ("oauth2",)),
         help="For OAuth2: what is asked for, separated by spaces; many APIs want none.",
         example="read:tickets write:tickets",
         secret=False,
@@ -138,6 +141,7 @@ _CREDENTIALS: Final = (
     Field(
         name="credentials",
         label="Named credentials",
+        section="Named credentials and headers",
         help="A JSON object; {{name}} in headers, path, query and body stands for the value. Blank values are kept.",
         example='{"agent_id": "example-agent", "workspace_key": "example-workspace-key"}',
         kind=FieldKind.OBJECT,
@@ -146,6 +150,7 @@ _CREDENTIALS: Final = (
     Field(
         name="headers",
         label="Further headers",
+        section="Named credentials and headers",
         help="A JSON object of names and values, which may hold {{name}}. Sent with every request. Blank values are kept.",
         example='{"X-Workspace": "{{workspace_key}}"}',
         kind=FieldKind.OBJECT,
@@ -178,6 +183,7 @@ _TEST: Final = (
     Field(
         name="graphql_query",
         label="GraphQL query",
+        section="GraphQL",
         help="For GraphQL: a test sends it by POST to base address and test path instead of asking with GET.",
         example="query Me($id: ID!) { agent(id: $id) { id } }",
         secret=False,
@@ -187,6 +193,7 @@ _TEST: Final = (
     Field(
         name="graphql_variables",
         label="GraphQL variables",
+        section="GraphQL",
         help="A JSON object of names and texts, which may hold {{name}}. Blank values are kept.",
         example='{"id": "{{agent_id}}"}',
         kind=FieldKind.OBJECT,
@@ -203,4 +210,5 @@ custom = Provider(
     oauth2="integrations.providers.custom.oauth2.oauth2",
     test=call_test_path,
     fields=(*_ADDRESS, *_CREDENTIALS, *_TEST),
+    examples=EXAMPLES,
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from integrations.providers.base import Capability, Field, FieldKind, Provider
 from integrations.providers.github.connection import DEFAULT_BASE, read_user
+from integrations.providers.oauth_fields import OWN_APP
 
 github = Provider(
     key="github",
@@ -62,6 +63,7 @@ github = Provider(
         Field(
             name="client_id",
             label="Client ID",
+            section=OWN_APP,
             help="Of your own app, to connect with it instead of the platform's.",
             example="Iv1.0123456789abcdef",
             secret=False,
@@ -73,6 +75,7 @@ github = Provider(
         Field(
             name="client_secret",
             label="Client secret",
+            section=OWN_APP,
             help="Beside the client ID.",
             example="example-client-secret-for-documentation",
             pattern=r"[!-~]+",
@@ -82,6 +85,7 @@ github = Provider(
         Field(
             name="refresh_token",
             label="Refresh token",
+            section=OWN_APP,
             help="Comes from connecting where the app's tokens end; each use replaces it.",
             example="ghr_ExampleRefreshTokenForDocumentationOnly",
             pattern=r"[!-~]+",

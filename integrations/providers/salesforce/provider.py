@@ -68,6 +68,7 @@ salesforce = Provider(
         Field(
             name="access_token",
             label="Access token",
+            section="Tokens",
             help="A session's token; it ends with the session, by default after two hours without use.",
             example="00DExampleOrgId!ExampleAccessTokenForDocumentationOnly",
             required_without=("client_secret",),
@@ -79,6 +80,7 @@ salesforce = Provider(
         Field(
             name="refresh_token",
             label="Refresh token",
+            section="Tokens",
             help="Comes with the access token when a person connects the org.",
             example="5AepExampleRefreshTokenForDocumentationOnly",
             pattern=_VISIBLE,
@@ -88,6 +90,7 @@ salesforce = Provider(
         Field(
             name="api_version",
             label="API version",
+            section="Further settings",
             help="Left out, it is v66.0.",
             example="v66.0",
             secret=False,
