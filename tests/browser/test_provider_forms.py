@@ -13,16 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import responses
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from integrations.admin.connection_tests import RESULT_TONES
 from integrations.providers.base import Provider
-from integrations.providers.connection_test import run_connection_test
 from integrations.providers.custom.examples import EXAMPLES
 from integrations.providers.example import Example
 from integrations.providers.registry import get_provider
-from tests.integrations.providers.test_connection_contract import cases_of
+from tests.integrations.providers.connection_cases.case import cases_of, outcome_of
 from tests.receiver import Receiver
 from tests.running_site import ROOT, RunningSite
 
@@ -75,10 +73,7 @@ PROVIDERS_FIELDS = section(2)
 def shown_test(provider: Provider, name: str) -> dict[str, Any]:
     """Return what the site answers when the provider gives the recorded answers."""
     case = next(case for case in cases_of(provider) if case.name == name)
-    with responses.RequestsMock() as mock:
-        for reply in case.replies:
-            reply.register(mock)
-        outcome = run_connection_test(provider, case.opened(provider))
+    outcome = outcome_of(provider, case)
     tone = RESULT_TONES.get(outcome.result, "bad")
     return json.loads(
         json.dumps({**asdict(outcome), "success": outcome.success, "tone": tone, "latency_ms": 148}, default=str)

@@ -59,7 +59,8 @@ def _webhooks_answer(client: ProviderClient, values: Values) -> ConnectionReport
 
 def explain(answer: Answer) -> ProviderError | None:
     """Say what an error of n8n's public API means; its texts vary from version to version, so the status counts."""
-    if answer.looks_like_html:
+    # A gateway's page says that n8n is down, or wants fewer requests; any other one stands where the API should be.
+    if answer.looks_like_html and answer.status < 500 and answer.status != 429:
         return answer.no_api()
     if answer.status == 401:
         message = "n8n does not accept the API key: it is wrong, has ended, or its owner was disabled."
