@@ -85,7 +85,7 @@ class Command(BaseCommand):
                 last = progress
         except KeyboardInterrupt:
             raise CommandError(
-                f"Stopped, {counted(keys_to_rewrap().count(), 'data key')} to go: run this again."
+                f"Stopped, {counted(keys_to_rewrap().count(), 'data key remains', 'data keys remain')}: run this again."
             ) from None
         for reason in last.unwrappable.values():
             self.stderr.write(reason)

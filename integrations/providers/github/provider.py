@@ -51,6 +51,7 @@ github = Provider(
         Field(
             name="base_url",
             label="API address",
+            section="An Enterprise Server",
             help=f"Left out, it is {DEFAULT_BASE}. An Enterprise Server answers at https://HOST/api/v3.",
             example="https://github.example.com/api/v3",
             secret=False,
