@@ -57,7 +57,7 @@ def pytest_runtest_call(item: pytest.Function) -> Iterator[None]:
         result = yield
         if secrets:
             has_database = "db" in item.fixturenames or "transactional_db" in item.fixturenames
-            places = {"the log": _logged(item), **(_database() if has_database else {})}
+            places = {"the log": _logged(item), **(rows_as_text() if has_database else {})}
             found = sorted(
                 f"{place}: {secret[:4]}…" for place, text in places.items() for secret in secrets if secret in text
             )
@@ -72,7 +72,7 @@ def _logged(item: pytest.Item) -> str:
     return handler.stream.getvalue() if handler is not None else ""
 
 
-def _database() -> dict[str, str]:
+def rows_as_text() -> dict[str, str]:
     """Return the rows of every table as text; nothing where the test has no database or its transaction has failed.
 
     Inside of the test's transaction it has written to few tables, and PostgreSQL knows to which.

@@ -17,9 +17,10 @@ from django.views.decorators.http import require_POST
 
 from integrations.admin.badges import Tone, badge
 from integrations.admin.connecting import connect_label
-from integrations.admin.connection_tests import answer_test, can_test, check_chosen, last_test
+from integrations.admin.connection_tests import answer_test, can_test, check_chosen, last_test, lines_of
 from integrations.admin.integration_forms import PREFIX, ChooseProviderForm, ProviderForm, provider_form
 from integrations.admin.provider_actions import ActionPages
+from integrations.admin.provider_sections import provider_sections
 from integrations.admin.service_admin import add_service_error
 from integrations.errors import ServiceError
 from integrations.models import Integration
@@ -56,7 +57,7 @@ class IntegrationAdmin(ActionPages):
     change_form_template = "admin/integrations/integration/change_form.html"
 
     class Media:
-        js = ("signalbox/connection_test.js", "signalbox/provider_actions.js")
+        js = ("signalbox/connection_test.js", "signalbox/field_conditions.js", "signalbox/provider_actions.js")
 
     # --- Adding: first the kind, then its fields ---------------------------------------------------------------
 
@@ -82,10 +83,14 @@ class IntegrationAdmin(ActionPages):
     def get_fieldsets(self, request: HttpRequest, obj: Integration | None = None) -> list[Any]:
         provider = self._provider(request, obj)
         can_enter = obj is None or self.has_change_permission(request, obj)
-        declared = [f"{PREFIX}{field.name}" for field in provider.fields] if can_enter else ["configuration"]
+        if can_enter:
+            tenant = None if obj else request.chosen["tenant"].pk  # type: ignore[attr-defined]
+            declared = provider_sections(provider, obj.config if obj else {}, tenant=tenant)
+        else:
+            declared = [(provider.label, {"fields": ["configuration"]})]
         sections: list[Any] = [
             (None, {"fields": [*(["tenant", "provider", "state"] if obj else []), "name", "description", "enabled"]}),
-            (provider.label, {"fields": declared}),
+            *declared,
             *([("Capabilities", {"fields": ["capabilities"]})] if provider.switches else []),
             ("Metadata", {"fields": ["metadata"], "classes": ["collapse"]}),
         ]
@@ -148,10 +153,14 @@ class IntegrationAdmin(ActionPages):
 
     # --- Testing the connection --------------------------------------------------------------------------------
 
-    def test_connection_view(self, request: HttpRequest, object_id: Any = None) -> JsonResponse:
-        """Test what the form holds, saved or not, and answer as JSON."""
+    def test_connection_view(self, request: HttpRequest, object_id: Any = None) -> HttpResponse:
+        """Test what the form holds, saved or not. Answers 200 as JSON for the form's script, as a page without it."""
         integration = None if object_id is None else get_object_or_404(self.get_queryset(request), pk=object_id)
-        return answer_test(request, integration)
+        tested = answer_test(request, integration)
+        if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
+            page = {"title": "Connection test", "original": integration, "tested": tested, "lines": lines_of(tested)}
+            return self._page(request, "tested.html", **page)
+        return JsonResponse(tested)
 
     @admin.action(description="Test connection", permissions=["change"])
     def check_connections(self, request: HttpRequest, queryset: QuerySet[Integration]) -> None:

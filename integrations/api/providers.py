@@ -35,9 +35,7 @@ class ProviderChoiceSerializer(serializers.Serializer[Any]):
 
 class ProviderConditionSerializer(serializers.Serializer[Any]):
     field = serializers.CharField(help_text="The name of another, public field.")
-    values = serializers.ListField(
-        child=serializers.CharField(), help_text="Its values for which this one is required."
-    )
+    values = serializers.ListField(child=serializers.CharField(), help_text="One of its values.")
 
 
 class ProviderFieldSerializer(serializers.Serializer[Any]):
@@ -55,6 +53,14 @@ class ProviderFieldSerializer(serializers.Serializer[Any]):
     )
     required_when = ProviderConditionSerializer(
         allow_null=True, help_text="Required when another field has such a value."
+    )
+    used_when = ProviderConditionSerializer(
+        allow_null=True,
+        help_text="Means something only when another field has such a value: a form may hide it otherwise.",
+    )
+    section = serializers.CharField(
+        allow_blank=True,
+        help_text="The heading below which a form may fold it away; empty for what nearly everybody fills in.",
     )
     pattern = serializers.CharField(
         allow_blank=True, help_text="A regular expression that the whole value matches, without white space around it."
@@ -80,6 +86,14 @@ class ProviderActionSerializer(serializers.Serializer[Any]):
     )
 
 
+class ProviderExampleSerializer(serializers.Serializer[Any]):
+    title = serializers.CharField()
+    note = serializers.CharField(allow_blank=True)
+    values = serializers.DictField(
+        child=serializers.CharField(), help_text="By name of field, secrets among them; all of it is made up."
+    )
+
+
 class ProviderSerializer(serializers.Serializer[Any]):
     key = serializers.CharField(help_text="`provider` in requests.")
     label = serializers.CharField()  # type: ignore[assignment]
@@ -90,6 +104,9 @@ class ProviderSerializer(serializers.Serializer[Any]):
     )
     fields = ProviderFieldSerializer(many=True, help_text="In the order of a form.")  # type: ignore[assignment]
     actions = ProviderActionSerializer(many=True, help_text="What can be done there on request.")
+    examples = ProviderExampleSerializer(
+        many=True, help_text="Settings of several kinds of use; for most there are none."
+    )
 
 
 _JIRA: Final = described(get_provider("jira"))

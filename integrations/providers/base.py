@@ -29,6 +29,7 @@ from integrations.providers.field_values import (
 if TYPE_CHECKING:
     from integrations.providers.actions import Action
     from integrations.providers.connection_test import ConnectionTest
+    from integrations.providers.example import Example
 
 # Names that answers and bodies use beside the provider's own fields.
 ENVELOPE_NAMES = (
@@ -97,6 +98,10 @@ class Field:
     """Required when another, public field has one of these values; its default counts."""
     required_with: tuple[str, ...] = ()
     """Required when one of these other fields has a value."""
+    used_when: tuple[str, tuple[str, ...]] | None = None
+    """It means something only when another, public field has one of these values; see `matters_when`."""
+    section: str = ""
+    """The heading below which a form folds it away; "" for what nearly everybody fills in."""
     kind: FieldKind = FieldKind.TEXT
     pattern: str = ""
     """What the whole value must match, after white space around it was removed and `normalise` was applied."""
@@ -115,9 +120,14 @@ class Field:
 
     @property
     def refers_to(self) -> tuple[str, ...]:
-        """The names of the other fields on which it depends whether this one is required."""
-        others = (*self.required_without, *self.required_with)
-        return (*others, self.required_when[0]) if self.required_when else others
+        """The names of the other fields on which it depends whether this one is required, or means anything."""
+        conditions = (condition[0] for condition in (self.required_when, self.used_when) if condition)
+        return (*self.required_without, *self.required_with, *conditions)
+
+    @property
+    def matters_when(self) -> tuple[str, tuple[str, ...]] | None:
+        """With which values of another field a form has to ask for it; None: always."""
+        return self.used_when or self.required_when
 
     @property
     def is_object(self) -> bool:
@@ -209,6 +219,8 @@ class Provider:
     """`Capability.NOTIFY`: how a notice reaches people there, or its dotted path."""
     actions: tuple[Action | str, ...] = ()
     """What can be done there on request (`integrations.providers.actions`), each a declaration or its dotted path."""
+    examples: tuple[Example, ...] = ()
+    """Settings of several kinds of use, where one example per field does not show how they go together."""
 
     def __post_init__(self) -> None:
         names = [field.name for field in self.fields]
@@ -219,6 +231,7 @@ class Provider:
             ("a field has a malformed name", not all(map(_FIELD_NAME.fullmatch, names))),
             ("a field has a reserved name", not RESERVED_NAMES.isdisjoint(names)),
             ("a field refers to an unknown one", any(not set(f.refers_to) <= set(names) for f in self.fields)),
+            ("an example names an unknown field", any(not set(e.values) <= set(names) for e in self.examples)),
             (
                 "webhook_base_field is no public field",
                 bool(self.webhook_base_field) and self.webhook_base_field not in public,

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from integrations.providers.actions import Action
-from integrations.providers.base import Field, FieldKind, Provider
+from integrations.providers.base import Capability, Field, FieldKind, Provider
 from integrations.providers.environment import environment_name
 from integrations.providers.registry import all_providers, slot_label
 
 DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
 _LIST: Final = "reference/providers.md"
+_ANSWERS: Final = "reference/provider-answers.md"
 _FOLDER: Final = "providers"
 _COMMAND: Final = "python -m integrations.providers.reference"
 _INTRODUCTION: Final = f"""\
@@ -88,7 +89,7 @@ not edit it by hand. [All providers](../{_LIST})
 Provider `{provider.key}`, slot `{provider.slot}` ({slot_label(provider.slot)}). Capabilities: {_capabilities(provider)}.
 
 {guide}
-
+{_examples(provider)}{_answers(provider)}
 ## Fields
 
 | field | label | shown | required | format | example | the platform's own |
@@ -132,6 +133,36 @@ def _parameter_row(field: Field) -> str:
 
 def _table_row(cells: tuple[str, ...]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _examples(provider: Provider) -> str:
+    if not provider.examples:
+        return ""
+    rows = "\n".join(
+        f"| {example.title} | {'<br>'.join(f'`{name}` `{value}`' for name, value in example.values.items())} | {example.note} |"
+        for example in provider.examples
+    )
+    return f"""
+## Examples
+
+All values are made up.
+
+| what | fields | note |
+|---|---|---|
+{rows}
+"""
+
+
+def _answers(provider: Provider) -> str:
+    if not provider.can(Capability.TEST):
+        return ""
+    anchor = provider.label.lower().replace(" ", "-")
+    return f"""
+## What a test says
+
+Each answer of {provider.label} that is known has [a line of its own](../{_ANSWERS}#{anchor}); what each result means and what
+follows from it is the same for all providers: [test connections](../how-to/test-connections.md).
+"""
 
 
 def smallest_example(provider: Provider) -> dict[str, str]:

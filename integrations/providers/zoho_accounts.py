@@ -124,6 +124,7 @@ def account_fields(*, client_variables: tuple[str, str] | tuple[()] = ()) -> tup
         Field(
             name="access_token",
             label="Access token",
+            section="Further settings",
             help="Ends after an hour, so it is for trying things out; a refresh token makes new ones.",
             example="1000.aaaaaaaaaaaaaaaaexample.bbbbbbbbbbbbbbbbexample",
             required_without=("client_secret",),

@@ -60,6 +60,7 @@ chatwoot = Provider(
         Field(
             name="platform_token",
             label="Platform token",
+            section="Further settings",
             help="Of a platform app, made by the super admin of a server of one's own. Opens nothing but the platform API.",
             example="ExamplePlatformTokenForDocs1",
             pattern=_VISIBLE,

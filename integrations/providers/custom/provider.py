@@ -7,6 +7,7 @@ from typing import Final
 
 from integrations.providers.base import Capability, Field, FieldKind, Provider
 from integrations.providers.custom.connection import call_test_path
+from integrations.providers.custom.examples import EXAMPLES
 from integrations.providers.oauth_fields import previous_secret_field
 
 # RFC 9110's tokens: what the name of a header may consist of.
@@ -76,6 +77,7 @@ _CREDENTIALS: Final = (
     Field(
         name="password",
         label="Password",
+        used_when=("auth_type", ("basic",)),
         help="For Basic; left out, it is empty.",
         example="example password",
         max_length=1000,
@@ -144,10 +146,11 @@ _CREDENTIALS: Final = (
         pattern_message=_PASTE,
         max_length=1000,
     ),
-    previous_secret_field(),
+    previous_secret_field(used_when=("auth_type", _OAUTH2)),
     Field(
         name="client_authentication",
         label="How the client names itself",
+        used_when=("auth_type", _OAUTH2),
         help="For OAuth2: where client ID and client secret stand in a request for tokens.",
         example="basic",
         secret=False,
@@ -158,6 +161,7 @@ _CREDENTIALS: Final = (
     Field(
         name="scope",
         label="Scope",
+        used_when=("auth_type", _OAUTH2),
         help="For OAuth2: what is asked for, separated by spaces; many APIs want none.",
         example="read:tickets write:tickets",
         secret=False,
@@ -168,6 +172,7 @@ _CREDENTIALS: Final = (
     Field(
         name="pkce",
         label="Proof key (PKCE)",
+        used_when=("auth_type", ("oauth2_code",)),
         help="For OAuth2 where a person agrees: leave it on unless the API refuses it.",
         example="on",
         secret=False,
@@ -178,6 +183,7 @@ _CREDENTIALS: Final = (
     Field(
         name="access_token",
         label="Access token",
+        used_when=("auth_type", _OAUTH2),
         help="For OAuth2: comes from connecting, or by itself with client credentials.",
         example="example-access-token-for-documentation",
         pattern=_PRINTABLE,
@@ -187,6 +193,7 @@ _CREDENTIALS: Final = (
     Field(
         name="refresh_token",
         label="Refresh token",
+        used_when=("auth_type", ("oauth2_code",)),
         help="For OAuth2 where a person agrees: comes from connecting, and renews the access token.",
         example="example-refresh-token-for-documentation",
         pattern=_PRINTABLE,
@@ -196,6 +203,7 @@ _CREDENTIALS: Final = (
     Field(
         name="credentials",
         label="Named credentials",
+        section="Named credentials and headers",
         help="A JSON object; {{name}} in headers, path, query and body stands for the value. Blank values are kept.",
         example='{"agent_id": "example-agent", "workspace_key": "example-workspace-key"}',
         kind=FieldKind.OBJECT,
@@ -204,6 +212,7 @@ _CREDENTIALS: Final = (
     Field(
         name="headers",
         label="Further headers",
+        section="Named credentials and headers",
         help="A JSON object of names and values, which may hold {{name}}. Sent with every request. Blank values are kept.",
         example='{"X-Workspace": "{{workspace_key}}"}',
         kind=FieldKind.OBJECT,
@@ -236,6 +245,7 @@ _TEST: Final = (
     Field(
         name="graphql_query",
         label="GraphQL query",
+        section="GraphQL",
         help="For GraphQL: a test sends it by POST to base address and test path instead of asking with GET.",
         example="query Me($id: ID!) { agent(id: $id) { id } }",
         secret=False,
@@ -245,6 +255,7 @@ _TEST: Final = (
     Field(
         name="graphql_variables",
         label="GraphQL variables",
+        section="GraphQL",
         help="A JSON object of names and texts, which may hold {{name}}. Blank values are kept.",
         example='{"id": "{{agent_id}}"}',
         kind=FieldKind.OBJECT,
@@ -261,4 +272,5 @@ custom = Provider(
     oauth2="integrations.providers.custom.oauth2.oauth2",
     test=call_test_path,
     fields=(*_ADDRESS, *_CREDENTIALS, *_TEST),
+    examples=EXAMPLES,
 )

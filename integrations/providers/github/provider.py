@@ -6,7 +6,7 @@ from pathlib import Path
 
 from integrations.providers.base import Capability, Field, FieldKind, Provider
 from integrations.providers.github.connection import DEFAULT_BASE, read_user
-from integrations.providers.oauth_fields import previous_secret_field
+from integrations.providers.oauth_fields import OWN_APP, previous_secret_field
 
 github = Provider(
     key="github",
@@ -58,6 +58,7 @@ github = Provider(
         Field(
             name="base_url",
             label="API address",
+            section="An Enterprise Server",
             help=f"Left out, it is {DEFAULT_BASE}. An Enterprise Server answers at https://HOST/api/v3.",
             example="https://github.example.com/api/v3",
             secret=False,
@@ -70,6 +71,7 @@ github = Provider(
         Field(
             name="client_id",
             label="Client ID",
+            section=OWN_APP,
             help="Of your own app, to connect with it instead of the platform's.",
             example="Iv1.0123456789abcdef",
             secret=False,
@@ -81,16 +83,18 @@ github = Provider(
         Field(
             name="client_secret",
             label="Client secret",
+            section=OWN_APP,
             help="Beside the client ID.",
             example="example-client-secret-for-documentation",
             pattern=r"[!-~]+",
             pattern_message="Paste the client secret alone: no spaces and no letters outside ASCII.",
             max_length=500,
         ),
-        previous_secret_field(),
+        previous_secret_field(section=OWN_APP),
         Field(
             name="refresh_token",
             label="Refresh token",
+            section=OWN_APP,
             help="Comes from connecting where the app's tokens end; each use replaces it.",
             example="ghr_ExampleRefreshTokenForDocumentationOnly",
             pattern=r"[!-~]+",

@@ -183,7 +183,7 @@ def test_rows_in_a_default_partition_are_a_finding(transactional_db: None) -> No
             " VALUES ('00000000-0000-7000-8000-000000000000', gen_random_uuid(), '{}')"
         )
     assert look(servers.look_at_partitions) == [
-        "webhooks_payload has 1 rows in its default partition: ids of days far away, or of no day."
+        "webhooks_payload has 1 row in its default partition: ids of days far away, or of no day."
     ]
 
 

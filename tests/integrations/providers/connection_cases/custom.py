@@ -160,3 +160,6 @@ CASES: Final = [
         says='Cannot query field "agents"',
     ),
 ]
+CANNOT_HAPPEN: Final = {
+    "ended credentials": ("Every API has words of its own; what all have in common is 401, as for wrong credentials."),
+}
