@@ -8,6 +8,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import override_settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 
 from integrations.activity.actor import Actor
@@ -17,6 +19,9 @@ from tests.receiver import Receiver
 from tests.template_database import migrated_template
 
 pytest_plugins = ["tests.emptying", "tests.secret_hunt"]
+# How long an example takes says more about what else the machine does than about the code.
+hypothesis_settings.register_profile("signalbox", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("signalbox")
 ADMIN_PASSWORD = "correct horse battery staple"
 
 

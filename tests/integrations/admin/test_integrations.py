@@ -41,7 +41,7 @@ def change_url(integration: Integration) -> str:
 
 
 def form_data(**values: str) -> dict[str, str]:
-    base = {"name": "WhatsApp", "description": "", "enabled": "on", "metadata": "{}"}
+    base = {"name": "WhatsApp", "description": "", "enabled": "on", "metadata": "{}", "capabilities": "send_message"}
     public = {f"config_{name}": value for name, value in WHATSAPP.items() if name != "access_token"}
     return {**base, **public, "config_access_token": "", **values}
 
