@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -23,9 +22,8 @@ from integrations.activity.actor import Actor
 from integrations.activity.models import ActorKind
 from integrations.activity.recording import record_activity
 from integrations.encryption.errors import UnreadableSecretError
-from integrations.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError, ServiceError
-from integrations.isolation.scope import tenant_scope
-from integrations.models import APIKey, Integration, Membership, OAuthGrant, OAuthState, Tenant, User
+from integrations.errors import ConflictError, InvalidInputError, NotFoundError, ServiceError
+from integrations.models import Integration, Membership, OAuthGrant, OAuthState, Tenant
 from integrations.providers.base import Provider
 from integrations.providers.oauth2 import OAuth2, oauth2_of
 from integrations.providers.oauth2_requests import (
@@ -42,14 +40,11 @@ from integrations.providers.values import Values
 from integrations.services.integration_items import add_integration
 from integrations.services.integrations import change_integration, work_of
 from integrations.services.oauth_outcomes import grant_after
+from integrations.services.oauth_states import consumed_state, hash_of, require_still_allowed
 
 VALID_FOR: Final = timedelta(minutes=10)
 _RANDOM_BYTES: Final = 32
-_LONGEST_STATE: Final = 200
 _LONGEST_CODE: Final = 4000
-_INVALID: Final = (
-    "This connection was finished already, took longer than ten minutes, or was begun elsewhere: begin again."
-)
 
 
 class DeniedError(ServiceError):
@@ -150,11 +145,11 @@ def start_connection(
             integration=integration,
             owner=None if integration is not None else owner,
             provider=provider,
-            state_hash=_hash(state),
+            state_hash=hash_of(state),
             verifier=verifier,
             redirect_uri=redirect_uri,
             return_to=target,
-            session_hash=_hash(session_key) if session_key else "",
+            session_hash=hash_of(session_key) if session_key else "",
             values=given,
             actor_kind=actor.kind,
             actor_id=actor.id,
@@ -173,8 +168,8 @@ def finish_connection(
     Raises NotFoundError for a state that is none (any more) or belongs to another provider or browser, DeniedError,
     ExchangeError, and NotAllowedError while the tenant is inactive.
     """
-    begun = _consumed(provider, state, session_key)
-    _require_still_allowed(begun)
+    begun = consumed_state(provider, state, session_key)
+    require_still_allowed(begun)
     declared_provider, declared = connectable(provider)
     if error or not code:
         raise DeniedError(_why_denied(declared_provider, error))
@@ -207,42 +202,7 @@ def finish_connection(
     return Connected(connected, declared_provider, begun.return_to, missing)
 
 
-# --- The state ------------------------------------------------------------------------------------------------------
-
-
-def _consumed(provider: str, state: str, session_key: str) -> OAuthState:
-    """Take the state out of the database: only one can. Another provider or browser leaves it where it is."""
-    if not state or len(state) > _LONGEST_STATE:
-        raise NotFoundError(_INVALID)
-    rows = OAuthState.objects.select_related("tenant").filter(
-        state_hash=_hash(state), provider=provider, expires_at__gt=timezone.now(), tenant__deleted_at=None
-    )
-    begun = rows.first()
-    if begun is None or begun.session_hash not in {"", _hash(session_key)}:
-        raise NotFoundError(_INVALID)
-    if not begun.tenant.is_active:
-        raise NotAllowedError(f"{begun.tenant.name} is inactive at present: nothing can be connected.")
-    with tenant_scope(begun.tenant_id):
-        verifier = begun.verifier.reveal()
-        if OAuthState.objects.filter(tenant_id=begun.tenant_id, id=begun.id).delete()[0] != 1:
-            raise NotFoundError(_INVALID)
-    begun.verifier = verifier
-    return begun
-
-
-def _require_still_allowed(begun: OAuthState) -> None:
-    """Raise NotAllowedError when the credential that began it has ended since: the callback itself carries none."""
-    began, tenant_id = begun.actor_id, begun.tenant_id
-    allowed = begun.actor_kind == ActorKind.SYSTEM
-    if began is not None and begun.actor_kind == ActorKind.API_KEY:
-        allowed = APIKey.objects.live(timezone.now()).filter(tenant_id=tenant_id, id=began).exists()
-    elif began is not None and begun.actor_kind == ActorKind.USER:
-        person = User.objects.filter(id=began, is_active=True).first()
-        runs_the_platform = person is not None and (person.is_superuser or bool(person.platform_role))
-        is_member = Membership.objects.filter(tenant_id=tenant_id, user_id=began).exists()
-        allowed = person is not None and (runs_the_platform or is_member)
-    if not allowed:
-        raise NotAllowedError(f"{begun.actor_name} began this and may not do it any more: begin again.")
+# --- What is stored ----------------------------------------------------------------------------------------------------
 
 
 def _stored(begun: OAuthState) -> Integration | None:
@@ -296,10 +256,6 @@ def _store(
                 detail=f"not granted: {', '.join(missing)}"[:500],
             )
     return stored
-
-
-def _hash(text: str) -> str:
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 # --- Checks ---------------------------------------------------------------------------------------------------------
