@@ -1,8 +1,9 @@
 """How xdist spreads the suite over processes: a pytest plugin, loaded by `-p tests.distribution`.
 
 Work is handed out in whole modules, so that what a module makes once is made once. Those that start processes and mostly
-wait for them come first, and one process more than there are cores tests, so that others compute meanwhile; a long one
-that came last would keep one process busy while the others have nothing left to do.
+wait for them come first, and one process more than there are cores tests, so that others compute meanwhile. So do those
+that send generated requests for a minute: a long one that came last would keep one process busy while the others have
+nothing left to do.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ try:
 except ImportError:  # pragma: no cover  (the suite runs without, in one process)
     LoadScopeScheduling = object
 
-_FIRST = ("browser", "e2e", "processes")
+_FIRST = ("browser", "e2e", "processes", "fuzz")
 # These share one site: see its conftest.
 _TOGETHER = "tests/browser/"
 

@@ -164,6 +164,7 @@ def test_refreshes_itself_in_place(dashboard: Page, site: RunningSite, made: Mad
     page.evaluate("delete document.hidden")
     with page.expect_response("**/data/**"):
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("[aria-busy=false]")).to_have_count(1)  # what came is shown, and will say no more
     page.get_by_role("button", name="Pause refreshing").click()
     expect(page.locator("[data-announcer]")).to_have_text("Refreshing is paused.")
     page.clock.fast_forward(300_000)
