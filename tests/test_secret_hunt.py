@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 
 from integrations.models import Tenant, User
-from tests.secret_hunt import _database
+from tests.secret_hunt import rows_as_text
 
 SECRET = "a-secret-that-stands-where-it-must-not"
 
@@ -17,7 +17,7 @@ def test_reads_what_the_tests_transaction_wrote(tenant: Tenant) -> None:
         User.objects.create_user("grace", first_name=SECRET)
     Tenant.objects.filter(pk=tenant.pk).update(name=SECRET)
 
-    assert {place for place, text in _database().items() if SECRET in text} == {
+    assert {place for place, text in rows_as_text().items() if SECRET in text} == {
         "integrations_user",
         "integrations_tenant",
     }
@@ -31,6 +31,6 @@ def test_reads_every_table_where_a_test_commits(tenant: Tenant) -> None:
     with connection.cursor() as cursor:
         tables = connection.introspection.table_names(cursor)
 
-    found = _database()
+    found = rows_as_text()
     assert sorted(found) == sorted(tables)
     assert {place for place, text in found.items() if SECRET in text} == {"integrations_user"}
