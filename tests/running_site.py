@@ -112,12 +112,16 @@ class RunningSite:
             ]
 
     def begin_anew(self) -> None:
-        """Put data and limits back to `remember_the_start`. The site's processes go on."""
+        """Put data and limits back to `remember_the_start`. The site's processes go on; what a test stopped is started."""
         wait_until(self._is_put_back, "nobody writes what belongs to deleted rows")
         broker = redis.Redis.from_url(_redis_py_url(self.environment["REDIS_URL"]))
         if keys := list(broker.scan_iter("signalbox:*")):
             broker.delete(*keys)
         broker.close()
+        if "worker" not in self._processes:
+            self.start_worker()
+        if "beat" not in self._processes:
+            self.start_beat()
 
     def _is_put_back(self) -> bool:
         try:
