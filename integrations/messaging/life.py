@@ -16,7 +16,7 @@ from integrations.providers.messaging import MessageState, StatusUpdate
 MAX_CODE: Final = 60
 MAX_ERROR: Final = 500
 MAX_PROVIDER_ID: Final = 200
-MAX_CURRENCY: Final = 8
+MAX_CURRENCY: Final = 16
 _MOST: Final = Decimal(10) ** 8
 _SIXTH: Final = Decimal("0.000001")
 _RANKS: Final = {

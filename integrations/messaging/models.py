@@ -58,7 +58,7 @@ class Message(SealedModel):
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.CharField(max_length=500, blank=True, help_text="In the provider's words.")
     cost = models.DecimalField(max_digits=14, decimal_places=6, null=True)
-    currency = models.CharField(max_length=8, blank=True)
+    currency = models.CharField(max_length=16, blank=True)
     attempts = models.PositiveIntegerField(default=0, help_text="How often its bytes went out.")
     sending_since = models.DateTimeField(null=True)
     slot_at = models.DateTimeField(null=True, help_text="When its turn is at the sender's rate, once it had to wait.")

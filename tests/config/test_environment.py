@@ -186,7 +186,14 @@ def test_retention_that_is_too_short_or_contradicts_itself_is_a_problem(
 
 @pytest.mark.parametrize(
     ("content_days", "days", "is_right"),
-    [("", "", True), ("3", "3", True), ("30", "3650", True), ("2", "", False), ("31", "30", False), ("", "3651", False)],
+    [
+        ("", "", True),
+        ("3", "3", True),
+        ("30", "3650", True),
+        ("2", "", False),
+        ("31", "30", False),
+        ("", "3651", False),
+    ],
 )
 def test_messages_are_kept_at_least_as_long_as_what_they_said(content_days: str, days: str, is_right: bool) -> None:
     given = {"MESSAGE_CONTENT_DAYS": content_days, "MESSAGE_RETENTION_DAYS": days}

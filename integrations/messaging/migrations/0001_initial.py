@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
                 ("error_code", models.CharField(blank=True, max_length=60)),
                 ("error_message", models.CharField(blank=True, help_text="In the provider's words.", max_length=500)),
                 ("cost", models.DecimalField(decimal_places=6, max_digits=14, null=True)),
-                ("currency", models.CharField(blank=True, max_length=8)),
+                ("currency", models.CharField(blank=True, max_length=16)),
                 ("attempts", models.PositiveIntegerField(default=0, help_text="How often its bytes went out.")),
                 ("sending_since", models.DateTimeField(null=True)),
                 (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -32,7 +31,7 @@ PATH = f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
 
 
 @pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> Iterator[Receiver]:
+def provider(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> Receiver:
     monkeypatch.setattr(twilio_connection, "BASE", receiver.url("/2010-04-01"))
     receiver.answer(PATH, status=201, body={"sid": SID, "status": "queued", "price": None, "price_unit": "USD"})
     return receiver
