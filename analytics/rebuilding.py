@@ -33,6 +33,7 @@ from analytics.models import (
 )
 from analytics.outcomes import OUTCOME_CLASS_SQL, OutcomeClass
 from analytics.recording import COUNTED
+from integrations.counting import counted
 from integrations.errors import InvalidInputError
 from integrations.ids import uuid7_floor
 from integrations.models import Tenant
@@ -90,7 +91,9 @@ def rebuild_rollups(
         rebuilt.minute_rows += by_minute
         rebuilt.next_hour = hour + HOUR
         if hourly or by_minute or hour.hour == 0:
-            progress(f"{hour:%Y-%m-%dT%H:%MZ}: {hourly} rows by the hour and {by_minute} by the minute differed")
+            progress(
+                f"{hour:%Y-%m-%dT%H:%MZ}: {counted(hourly, 'row')} by the hour and {by_minute} by the minute differed"
+            )
     return rebuilt
 
 

@@ -21,6 +21,7 @@ from analytics.archive import Archive
 from analytics.models import WebhookCall
 from analytics.rebuilding import note_purge
 from analytics.tenant_retention import kept_days, tenants_with_less
+from integrations.counting import counted
 from integrations.ids import uuid7_floor
 from integrations.partitioning.days import day_bounds, default_partition_name
 from integrations.partitioning.partitions import remove_partitions_before
@@ -156,7 +157,7 @@ def _purge_table(run: _Purge, table: RetainedTable, cutoff: datetime, tenant_id:
         return  # strays get a partition with the next `make_partitions`, and are archived with that
     for deleted in delete_in_batches(rows):
         purged.rows += deleted
-        run.progress(f"{name}: {purged.rows} rows deleted")
+        run.progress(f"{name}: {counted(purged.rows, 'row')} deleted")
 
 
 def delete_in_batches(rows: QuerySet[Any]) -> Iterator[int]:

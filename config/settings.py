@@ -369,6 +369,8 @@ DELIVERY_SENDERS = {
 }
 # How messages get into its queue (a Protocol in `integrations.ports`).
 MESSAGE_QUEUE = "webhooks.message_queue.queue"
+# What provider actions need to know of receivers (a Protocol in `integrations.ports`).
+RECEIVER_DIRECTORY = "webhooks.receiver_directory.directory"
 # What analytics needs to know of webhooks (a Protocol in `analytics.ports`).
 WEBHOOK_DIRECTORY = "webhooks.directory.directory"
 # What alerts need to know (Protocols in `analytics.alerts.ports`).

@@ -50,3 +50,25 @@ class InvalidInputError(ServiceError):
     def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
         self.errors = {field: list(reasons) for field, reasons in errors.items()}
         super().__init__("; ".join(f"{field}: {' '.join(reasons)}" for field, reasons in self.errors.items()))
+
+
+class ProviderCallError(ServiceError):
+    """A provider did not do what was asked of it. `detail` holds its own words.
+
+    `result` is the class of the outcome (`integrations.providers.outcome.Result`), or `refused` where it took the
+    credentials and refused what it was given; `errors` then names the parameter, where that is known. `retry_after` is in
+    how many seconds the provider wants to be asked again, where it says so.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        result: str,
+        retry_after: float | None = None,
+        errors: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.result = result
+        self.retry_after = retry_after
+        self.errors = dict(errors or {})

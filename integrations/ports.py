@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from integrations.providers.actions import ReceiverPlace
 
 
 class TenantDataOwner(Protocol):
@@ -62,3 +65,18 @@ class MessageQueue(Protocol):
 def message_queue() -> MessageQueue:
     """Return the queue that the settings name."""
     return cast(MessageQueue, import_string(settings.MESSAGE_QUEUE))
+
+
+class ReceiverDirectory(Protocol):
+    """Who knows where a tenant's external systems deliver (`RECEIVER_DIRECTORY`)."""
+
+    def active(self, tenant_id: UUID, provider: str) -> list[ReceiverPlace]:
+        """Return the receivers of a provider that are switched on, by name; called inside the tenant's scope.
+
+        Raises EncryptionError when the secret of one does not open.
+        """
+
+
+def receiver_directory() -> ReceiverDirectory:
+    """Return what `RECEIVER_DIRECTORY` names."""
+    return cast(ReceiverDirectory, import_string(settings.RECEIVER_DIRECTORY))

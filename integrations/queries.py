@@ -52,6 +52,14 @@ def visible_integrations(tenant_id: UUID, *, membership_id: UUID | None) -> Quer
     return integrations_of(tenant_id).filter(visible)
 
 
+def switches_of(integration: Integration) -> tuple[str, ...]:
+    """Return what can be switched off for an integration: capabilities and actions; nothing of a removed provider."""
+    try:
+        return get_provider(integration.provider).switches
+    except UnknownProviderError:
+        return ()
+
+
 @dataclass(frozen=True, slots=True)
 class ShownConfig:
     """A configuration as people may see it: every declared field, secrets masked, None for what is not set.

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db.models import F, Q
 
-from integrations.errors import NotFoundError
+from integrations.errors import ConflictError, NotFoundError
 from integrations.isolation.scope import tenant_scope
 from integrations.models import Integration, Tenant
 from integrations.providers.base import Provider
@@ -43,23 +43,46 @@ class Resolved:
             return Values(self.provider, environment_values(self.provider).values)
         return Values.revealed(self.provider, self.integration.config)
 
+    def require(self, name: str) -> Resolved:
+        """Return this; raises ConflictError when the integration, or this capability or action of it, is switched off."""
+        row = self.integration
+        if row is not None and not row.enabled:
+            raise ConflictError(f"{row.name} is switched off: activate the integration.")
+        if row is not None and not row.allows(name):
+            raise ConflictError(f"{name} is switched off for {row.name}: set capabilities.{name} to true to use it.")
+        return self
 
-def resolve_slot(*, tenant: Tenant, slot: str, membership_id: UUID | None = None) -> Resolved:
+
+def resolve_slot(
+    *, tenant: Tenant, slot: str, membership_id: UUID | None = None, capability: str | None = None
+) -> Resolved:
     """Return what a call of this member, or of the tenant's backend, uses in a slot.
 
     The default of the member's own slot, then the tenant's default, then the first provider of the slot for which the
-    environment has all required fields. Raises NotFoundError, which says what is missing. Opens the tenant's scope.
+    environment has all required fields. Raises NotFoundError, which says what is missing, and ConflictError when
+    `capability`, the name of a capability or an action, is switched off for what would be used: whoever did that means
+    it not to be done, and not to be done with other credentials. Opens the tenant's scope.
     """
     possible = providers_of_slot(slot)
     if not possible:
         raise NotFoundError(f"There is no slot {slot}.")
-    return _resolved(tenant, possible, Q(slot=slot, is_default=True), membership_id, slot_label(slot))
+    found = _resolved(tenant, possible, Q(slot=slot, is_default=True), membership_id, slot_label(slot))
+    return found if capability is None else found.require(capability)
 
 
-def resolve_provider(*, tenant: Tenant, provider: str, membership_id: UUID | None = None) -> Resolved:
+def resolve_provider(
+    *, tenant: Tenant, provider: str, membership_id: UUID | None = None, capability: str | None = None
+) -> Resolved:
     """Return what a call to one provider uses: as `resolve_slot`, but of this provider, a slot's default first."""
     declared = get_provider(provider)
-    return _resolved(tenant, [declared], Q(), membership_id, declared.label)
+    found = _resolved(tenant, [declared], Q(), membership_id, declared.label)
+    return found if capability is None else found.require(capability)
+
+
+def resolved_of(integration: Integration) -> Resolved:
+    """Return an integration that the caller chose as what is used, enabled or not. Raises UnknownProviderError."""
+    source = Source.TENANT if integration.owner_id is None else Source.USER
+    return Resolved(source, get_provider(integration.provider), integration)
 
 
 def _resolved(
@@ -74,8 +97,7 @@ def _resolved(
         found = list(rows.order_by(F("owner_id").asc(nulls_last=True), "-is_default", "id"))
     usable = next((row for row in found if row.enabled), None)
     if usable is not None:
-        source = Source.TENANT if usable.owner_id is None else Source.USER
-        return Resolved(source, get_provider(usable.provider), usable)
+        return resolved_of(usable)
     for provider in possible:
         if environment_values(provider).is_complete:
             return Resolved(Source.ENVIRONMENT, provider)

@@ -23,6 +23,8 @@ from integrations.models import (
     Membership,
     OAuthGrant,
     OAuthState,
+    ProviderActionLease,
+    ProviderActionState,
     Tenant,
     User,
 )
@@ -35,6 +37,8 @@ _OF_TENANTS: list[type[Model]] = [
     CredentialVersion,
     OAuthState,
     OAuthGrant,
+    ProviderActionLease,
+    ProviderActionState,
     Integration,
     Invitation,
     Membership,

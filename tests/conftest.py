@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.conf import settings
+from django.db import connection
 from django.test import override_settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 
 from integrations.activity.actor import Actor
 from integrations.models import Tenant, User
 from integrations.services.tenants import create_tenant
 from tests.receiver import Receiver
+from tests.template_database import migrated_template
 
-pytest_plugins = ["tests.secret_hunt"]
+pytest_plugins = ["tests.emptying", "tests.secret_hunt"]
+# How long an example takes says more about what else the machine does than about the code.
+hypothesis_settings.register_profile("signalbox", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("signalbox")
 ADMIN_PASSWORD = "correct horse battery staple"
 
 
@@ -22,6 +30,12 @@ def _quick_passwords() -> Iterator[None]:
     """Hash passwords cheaply: the real hasher takes half a second for each account, on purpose."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Make this process's test database of the run's migrated one."""
+    connection.settings_dict["TEST"]["TEMPLATE"] = migrated_template(settings.DATABASE_URL)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ What these tests see is what a customer sees: nothing of the site runs inside th
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import secrets
@@ -18,12 +19,26 @@ from typing import IO, Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+import redis
 import requests
+
+from tests.emptying import empty_database
+from tests.template_database import VARIABLE, migrated_template
 
 ROOT = Path(__file__).resolve().parent.parent
 USERNAME, PASSWORD = "operator", "correct horse battery staple"
 START_SECONDS = 60
 STOP_SECONDS = 30
+# What the site's processes say of themselves stays when it is put back, and what they wrote at their start comes back.
+_OF_PROCESSES = (
+    "config_encryptioncanary",
+    "config_processtotal",
+    "config_requestminute",
+    "integrations_processheartbeat",
+    "webhooks_engine",
+)
+_OF_THE_START = ("integrations_user", "integrations_datakey")
+_PR_SET_PDEATHSIG = 1
 
 
 class RunningSite:
@@ -56,13 +71,16 @@ class RunningSite:
         self._folder = folder
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._log: IO[bytes] | None = None
+        self._rows_of_the_start: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
+        template = f"TEMPLATE {migrated_template(self._server_url)}" if VARIABLE in os.environ else ""
         with psycopg.connect(self._server_url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {self.database}")
+            connection.execute(f"CREATE DATABASE {self.database} {template}")
         self._log = self.log_path.open("wb")
         try:
-            self.manage("migrate", "--verbosity", "0")
+            if not template:
+                self.manage("migrate", "--verbosity", "0")
             self.start_all()
         except BaseException:
             self.__exit__()
@@ -70,12 +88,52 @@ class RunningSite:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for process in self._processes.values():
+            process.terminate()  # all of them, before any is waited for
         for name in list(self._processes):
             self.stop(name)
         if self._log:
             self._log.close()
+        wait_until(self._is_dropped, "PostgreSQL's own processes leave the database")
+
+    def _is_dropped(self) -> bool:
         with psycopg.connect(self._server_url, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {self.database} WITH (FORCE)")
+            try:
+                connection.execute(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
+            except psycopg.errors.InsufficientPrivilege:
+                return False  # an autovacuum is in it, which only a superuser may end
+        return True
+
+    def remember_the_start(self) -> None:
+        """Remember what is in the database now, for `begin_anew`."""
+        for table in _OF_THE_START:
+            self._rows_of_the_start[table] = self.query(f"SELECT coalesce(json_agg(t), '[]')::text FROM {table} AS t")[
+                0
+            ]
+
+    def begin_anew(self) -> None:
+        """Put data and limits back to `remember_the_start`. The site's processes go on; what a test stopped is started."""
+        wait_until(self._is_put_back, "nobody writes what belongs to deleted rows")
+        broker = redis.Redis.from_url(_redis_py_url(self.environment["REDIS_URL"]))
+        if keys := list(broker.scan_iter("signalbox:*")):
+            broker.delete(*keys)
+        broker.close()
+        if "worker" not in self._processes:
+            self.start_worker()
+        if "beat" not in self._processes:
+            self.start_beat()
+
+    def _is_put_back(self) -> bool:
+        try:
+            with psycopg.connect(self.database_url) as connection:
+                empty_database(connection, keep=_OF_PROCESSES)
+                for table, rows in self._rows_of_the_start.items():
+                    connection.execute(
+                        f"INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, %s)", rows
+                    )
+        except (psycopg.errors.IntegrityError, psycopg.errors.DeadlockDetected):
+            return False
+        return True
 
     def start_all(self) -> None:
         """Start what belongs to the site, and return when it answers."""
@@ -94,7 +152,13 @@ class RunningSite:
     def start(self, name: str, program: str, *arguments: str) -> None:
         command = [sys.executable, "-m", program, *arguments]
         self._processes[name] = subprocess.Popen(
-            command, cwd=ROOT, env=self.environment, stdout=self._log, stderr=self._log, start_new_session=True
+            command,
+            cwd=ROOT,
+            env=self.environment,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+            preexec_fn=_end_with_the_parent,
         )
 
     def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> int:
@@ -165,6 +229,15 @@ def wait_until(condition: Any, what: str, seconds: float = 15) -> Any:
         time.sleep(0.05)
 
 
+_libc = ctypes.CDLL(None)
+
+
+def _end_with_the_parent() -> None:
+    """Have the kernel end this process when the tests' is killed, before which nobody can stop it in order."""
+    if sys.platform == "linux":
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -176,3 +249,8 @@ def _redis_database(url: str) -> str:
     number = 32 + secrets.randbelow(31)
     base, _, _ = url.partition("?")
     return f"{base}?virtual_host={number}" if base.startswith("redis+socket") else f"{base.rsplit('/', 1)[0]}/{number}"
+
+
+def _redis_py_url(url: str) -> str:
+    """Return Celery's URL in redis-py's spelling."""
+    return url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")

@@ -21,6 +21,7 @@ import pytest
 
 from config.embedded import EmbeddedServers, FolderInUseError
 from config.embedded.places import places_of
+from tests.template_database import VARIABLE, drop_template
 
 _FOLDERS = Path("/tmp")
 _PREFIX = "signalbox-tests-"
@@ -32,6 +33,7 @@ _CLEARED = (
     "WEBHOOK_DEFAULT_RETRY_SCHEDULE",
     "LOGIN_FAILURES_PER_ADDRESS", "LOGIN_FAILURES_PER_USER", "LOGIN_FAILURE_MINUTES", "MESSAGE_CONTENT_DAYS", "MESSAGE_RETENTION_DAYS", "METRICS_TOKEN", "READY_MAX_DELIVERY_LAG", "REQUIRE_STAFF_TOTP", "SESSION_HOURS",
     "SESSION_IDLE_MINUTES",
+    "PYTHONDONTWRITEBYTECODE",  # or each process of the run would compile everything anew, and a hundred are started
 )  # fmt: skip
 
 
@@ -45,6 +47,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
         stack = ExitStack()
         early_config.add_cleanup(stack.close)
         os.environ.update(stack.enter_context(site_environment()))
+        if os.environ.get("SIGNALBOX_TEST_DATABASE_URL"):
+            stack.callback(drop_template, os.environ["DATABASE_URL"])
     return (yield)
 
 
@@ -57,7 +61,7 @@ def site_environment() -> Iterator[dict[str, str]]:
         "API_KEY_PEPPER": secrets.token_hex(32),
     }
     with temporary_servers() as (database_url, redis_url):
-        urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+        urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, VARIABLE: f"migrated_{secrets.token_hex(6)}"}
         yield dict.fromkeys(_CLEARED, "") | {"ENVIRONMENT": "development"} | keys | urls
 
 

@@ -24,6 +24,7 @@ from integrations.admin.service_admin import ServiceModelAdmin, add_service_erro
 from integrations.admin.usage_chart import usage_chart
 from integrations.api_keys.models import APIKey, APIKeyUsage
 from integrations.api_keys.queries import usage_of
+from integrations.counting import counted
 from integrations.errors import ServiceError
 from integrations.models import Tenant
 from integrations.services.api_keys import IssuedKey, create_api_key, revoke_api_key, rotate_api_key, update_api_key
@@ -147,7 +148,7 @@ class APIKeyAdmin(ServiceModelAdmin):
         for key in queryset.select_related("tenant").filter(revoked_at=None).order_by("id"):
             revoke_api_key(actor=self.actor(request), tenant=key.tenant, key_id=key.pk)
             revoked += 1
-        self.message_user(request, f"{revoked} keys revoked.")
+        self.message_user(request, f"{counted(revoked, 'key')} revoked.")
 
     def _key(self, request: HttpRequest, object_id: UUID) -> APIKey:
         return get_object_or_404(self.get_queryset(request).select_related("tenant"), pk=object_id)

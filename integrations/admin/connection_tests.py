@@ -1,15 +1,16 @@
-"""The admin's connection test: what the form holds is tested, and answered as JSON for the page to show."""
+"""The admin's connection test: what the form holds is tested, and answered for the page to show."""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -29,20 +30,37 @@ RESULT_TONES: Final[dict[str, Tone]] = {"ok": "good", **dict.fromkeys(TRANSIENT,
 _ACTION_SECONDS: Final = 20.0
 
 
-def answer_test(request: HttpRequest, integration: Integration | None) -> JsonResponse:
+def answer_test(request: HttpRequest, integration: Integration | None) -> dict[str, Any]:
     """Test what the form holds: of `integration` where it is a change form, else of the kind and tenant it names.
 
-    Always 200, for the page to show: an answer without `result` says why nothing was tested.
+    Raises nothing: an answer without `result` says why nothing was tested.
     """
     try:
-        return JsonResponse(_tested(request, integration))
+        return _tested(request, integration)
     except InvalidInputError as error:
-        return JsonResponse({"message": "The form has wrong fields.", "errors": error.errors})
+        return {"message": "The form has wrong fields.", "errors": error.errors}
     except ServiceError as error:
-        return JsonResponse({"message": error.detail, "errors": {}})
+        return {"message": error.detail, "errors": {}}
     except EncryptionError:
-        message = "A stored secret cannot be opened at the moment: try again later."
-        return JsonResponse({"message": message, "errors": {}})
+        return {"message": "A stored secret cannot be opened at the moment: try again later.", "errors": {}}
+
+
+def lines_of(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what an answer holds beside its message, for a page that is drawn without a script."""
+    if "result" in answer:
+        return [(_name_in_words(name), _in_words(value)) for name, value in answer["data"].items()]
+    return [(name, " ".join(reasons)) for name, reasons in answer["errors"].items()]
+
+
+def _name_in_words(name: str) -> str:
+    """Return a name of data, `quality_rating` or a provider's own `timeZone`, as the form's script shows it."""
+    return re.sub("(?<=[a-z])[A-Z]", lambda letter: f" {letter[0].lower()}", name.replace("_", " "))
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 
 def _tested(request: HttpRequest, integration: Integration | None) -> dict[str, Any]:

@@ -101,7 +101,7 @@ class CredentialPages(ServiceModelAdmin):
         return found
 
     def _credential_page(
-        self, request: HttpRequest, integration: Integration, template: str, **context: Any
+        self, request: HttpRequest, integration: Integration | None, template: str, **context: Any
     ) -> TemplateResponse:
         shared = {
             **self.admin_site.each_context(request),

@@ -16,28 +16,31 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from integrations.admin.badges import Tone, badge
-from integrations.admin.connecting import ConnectingPages, connect_label
-from integrations.admin.connection_tests import answer_test, can_test, check_chosen, last_test
+from integrations.admin.connecting import connect_label
+from integrations.admin.connection_tests import answer_test, can_test, check_chosen, last_test, lines_of
 from integrations.admin.integration_forms import PREFIX, ChooseProviderForm, ProviderForm, provider_form
+from integrations.admin.provider_actions import ActionPages
+from integrations.admin.provider_sections import provider_sections
 from integrations.admin.service_admin import add_service_error
 from integrations.errors import ServiceError
 from integrations.models import Integration
 from integrations.providers.base import Capability, Provider
 from integrations.providers.registry import get_provider, providers_of_slot
-from integrations.queries import shown_config
+from integrations.queries import shown_config, switches_of
 from integrations.services.integrations import (
     change_integration,
     create_integration,
     delete_integration,
     replace_integration,
 )
+from integrations.services.oauth_connecting import missing_scopes_of
 
 _CONNECTION = ("health", "last_test", "secret_changed_at", "expires_at")
 STATUS_TONES: dict[str, Tone] = {"active": "good", "inactive": "neutral", "error": "bad"}
 
 
 @admin.register(Integration)
-class IntegrationAdmin(ConnectingPages):
+class IntegrationAdmin(ActionPages):
     list_display = (
         *("name", "tenant", "provider", "state", "health", "owner"),
         *("tested_at", "secret_changed_at", "expires_at"),
@@ -54,7 +57,7 @@ class IntegrationAdmin(ConnectingPages):
     change_form_template = "admin/integrations/integration/change_form.html"
 
     class Media:
-        js = ("signalbox/connection_test.js",)
+        js = ("signalbox/connection_test.js", "signalbox/field_conditions.js", "signalbox/provider_actions.js")
 
     # --- Adding: first the kind, then its fields ---------------------------------------------------------------
 
@@ -80,10 +83,15 @@ class IntegrationAdmin(ConnectingPages):
     def get_fieldsets(self, request: HttpRequest, obj: Integration | None = None) -> list[Any]:
         provider = self._provider(request, obj)
         can_enter = obj is None or self.has_change_permission(request, obj)
-        declared = [f"{PREFIX}{field.name}" for field in provider.fields] if can_enter else ["configuration"]
+        if can_enter:
+            tenant = None if obj else request.chosen["tenant"].pk  # type: ignore[attr-defined]
+            declared = provider_sections(provider, obj.config if obj else {}, tenant=tenant)
+        else:
+            declared = [(provider.label, {"fields": ["configuration"]})]
         sections: list[Any] = [
             (None, {"fields": [*(["tenant", "provider", "state"] if obj else []), "name", "description", "enabled"]}),
-            (provider.label, {"fields": declared}),
+            *declared,
+            *([("Capabilities", {"fields": ["capabilities"]})] if provider.switches else []),
             ("Metadata", {"fields": ["metadata"], "classes": ["collapse"]}),
         ]
         if obj:
@@ -98,6 +106,7 @@ class IntegrationAdmin(ConnectingPages):
         common = {name: data[name] for name in ("description", "enabled", "metadata")}
         common["name"] = data["name"] or form.provider.label
         common["metadata"] = data["metadata"] or {}
+        common |= form.switched()
         if change:
             change_integration(actor=self.actor(request), integration=obj, values=form.config_values(), **common)
             return
@@ -132,14 +141,26 @@ class IntegrationAdmin(ConnectingPages):
             self.changing_page(require_POST(self.test_connection_view)),
             name="integrations_integration_test",
         )
-        return [switch, test_new, test_stored, *self.credential_urls(), *self.connecting_urls(), *super().get_urls()]
+        return [
+            switch,
+            test_new,
+            test_stored,
+            *self.credential_urls(),
+            *self.connecting_urls(),
+            *self.action_urls(),
+            *super().get_urls(),
+        ]
 
     # --- Testing the connection --------------------------------------------------------------------------------
 
-    def test_connection_view(self, request: HttpRequest, object_id: Any = None) -> JsonResponse:
-        """Test what the form holds, saved or not, and answer as JSON."""
+    def test_connection_view(self, request: HttpRequest, object_id: Any = None) -> HttpResponse:
+        """Test what the form holds, saved or not. Answers 200 as JSON for the form's script, as a page without it."""
         integration = None if object_id is None else get_object_or_404(self.get_queryset(request), pk=object_id)
-        return answer_test(request, integration)
+        tested = answer_test(request, integration)
+        if request.get_preferred_type(["application/json", "text/html"]) == "text/html":
+            page = {"title": "Connection test", "original": integration, "tested": tested, "lines": lines_of(tested)}
+            return self._page(request, "tested.html", **page)
+        return JsonResponse(tested)
 
     @admin.action(description="Test connection", permissions=["change"])
     def check_connections(self, request: HttpRequest, queryset: QuerySet[Integration]) -> None:
@@ -157,6 +178,7 @@ class IntegrationAdmin(ConnectingPages):
             )
         form_class = provider_form(chosen)
         form = form_class(request.POST or None, instance=integration)
+        form.fields.pop("capabilities", None)  # what is off stays off where the other provider has it, too
         if request.method == "POST" and form.is_valid():
             try:
                 replace_integration(
@@ -194,6 +216,9 @@ class IntegrationAdmin(ConnectingPages):
             context["connect_label"] = connect_label(obj)
             if get_provider(obj.provider).can(Capability.SEND_MESSAGE):
                 context["test_message_url"] = reverse("admin:messaging_message_test", args=[obj.pk])
+            context["provider_actions"] = self.action_forms(obj)
+        if obj is not None:
+            context["missing_scopes"] = ", ".join(missing_scopes_of(obj))
         provider = self._provider(request, obj)
         if can_test(provider) and self.has_change_permission(request, obj):
             context["test_url"] = self._address("test", obj.pk) if obj else self._address("test_new")
@@ -222,6 +247,11 @@ class IntegrationAdmin(ConnectingPages):
         fields = get_provider(integration.provider).fields
         rows = ((field.label, _in_words(values[field.name])) for field in fields)
         return format_html('<dl class="configuration">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", rows))
+
+    @admin.display(description="Switched on")
+    def capabilities(self, integration: Integration) -> str:
+        """What those see who may change nothing."""
+        return ", ".join(name for name in switches_of(integration) if integration.allows(name)) or "Nothing."
 
     @admin.display(description="Created")
     def created(self, integration: Integration) -> str:

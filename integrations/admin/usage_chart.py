@@ -8,6 +8,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from integrations.api_keys.queries import HourOfUse, Usage
+from integrations.counting import counted
 
 _HEIGHT = 60
 _BAR, _GAP = 12, 3
@@ -21,7 +22,7 @@ def usage_chart(usage: Usage) -> SafeString:
     bars = format_html_join(
         "", "{}", ((_bar(at, known.get(moment, HourOfUse(moment, 0, 0)), most),) for at, moment in enumerate(hours))
     )
-    label = f"{usage.requests} requests, {usage.errors} of them errors, over {len(hours)} hours"
+    label = f"{counted(usage.requests, 'request')}, {usage.errors} of them errors, over {counted(len(hours), 'hour')}"
     return format_html(
         '<svg class="usage-chart" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}">{}</svg>',
         label,

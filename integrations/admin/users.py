@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from integrations.admin.permissions import StaffModelAdmin
 from integrations.admin.service_admin import ServiceErrorForm, ServiceModelAdmin
 from integrations.authentication.lockout import LimitUnavailableError, unlock_by
+from integrations.counting import counted
 from integrations.models import StaffDevice, User
 from integrations.platform_roles import PlatformRole, role_of
 from integrations.services.staff import add_person, change_person, delete_person, note_password, reset_two_step
@@ -99,7 +100,10 @@ class UserAdmin(StaffModelAdmin, ServiceModelAdmin, DjangoUserAdmin):
     @admin.action(description="Reset two-step log-in of selected people", permissions=["change"])
     def reset_two_step_log_in(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         done = sum(reset_two_step(actor=self.actor(request), user_id=user.pk) for user in queryset)
-        self.message_user(request, f"{done} people log in with their password alone until they set it up again.")
+        self.message_user(
+            request,
+            f"{counted(done, 'person logs', 'people log')} in with a password alone until two steps are set up again.",
+        )
 
     @admin.action(description="Unlock log-in of selected people", permissions=["change"])
     def unlock_log_in(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
@@ -108,7 +112,7 @@ class UserAdmin(StaffModelAdmin, ServiceModelAdmin, DjangoUserAdmin):
         except LimitUnavailableError:
             self.message_user(request, "Redis does not answer: try again later.", messages.ERROR)
         else:
-            self.message_user(request, f"{done} people had failed log-ins, which are forgotten.")
+            self.message_user(request, f"{counted(done, 'person', 'people')} had failed log-ins, which are forgotten.")
 
     @admin.display(description="Platform role", ordering="platform_role", empty_value="–")
     def role(self, user: User) -> str | None:

@@ -26,7 +26,7 @@ from integrations.queries import integration_in_slot
 from integrations.services.connection_tests import check_connection, check_values
 
 # A form may be sent as it is: what says nothing about the connection is not looked at.
-_BESIDES: Final = (*ENVELOPE, "is_default", "owner")
+_BESIDES: Final = (*ENVELOPE, "is_default", "capabilities", "owner")
 _SLOT: Final = OpenApiParameter(
     "slot", str, OpenApiParameter.PATH, enum=slots(), description="Whose default is tested."
 )

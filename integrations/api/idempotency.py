@@ -47,12 +47,15 @@ BODY_KEY_PARAMETER: Final = OpenApiParameter(
 class IdempotentPosts(_Base):
     """Gives every POST of a view its `Idempotency-Key`: the view need not know of it.
 
-    What is kept of an answer is its status, the id of its object and the names of its members. A repeated request is
+    What is kept of an answer is its status, the id of its object and the names of its members, unless the view says that
+    the answer itself is kept. A repeated request is
     answered with the object as GET shows it then; a member that GET does not show, such as a secret, is null.
     """
 
     # True where the view remembers keys itself, in its own transaction, or where a repetition changes nothing.
     safe_to_repeat: ClassVar[bool] = False
+    # True where no GET shows again what a POST answered, and no secret is in it: the answer itself is kept.
+    keeps_answers: ClassVar[bool] = False
     # The member of an answer that names what was made.
     answer_id: ClassVar[str] = "id"
 
@@ -109,6 +112,7 @@ class IdempotentPosts(_Base):
                 status_code=response.status_code,
                 object_id=self._made(response) or "",
                 members=list(response.data) if isinstance(response.data, dict) else [],
+                answer=response.data if self.keeps_answers else None,
             )
         return response
 
@@ -118,6 +122,9 @@ class IdempotentPosts(_Base):
         return None if made is None else str(made)
 
     def _replayed(self, known: Remembered) -> Response:
+        if known.answer is not None:
+            kept = {name: known.answer.get(name) for name in known.members}  # in the order of the first time
+            return Response(kept, status=known.status_code, headers={REPLAY_HEADER: "true"})
         body: dict[str, Any] = dict.fromkeys(known.members)
         if known.object_id:
             try:

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from integrations.api.integration_serializers import representation
 from integrations.encryption.unreadable import mark_unreadable
 from integrations.models import Health, Integration
-from integrations.queries import shown_config
+from integrations.queries import shown_config, switches_of
 from integrations.services.integration_values import Envelope
 
 ENVELOPE: Final = ("name", "description", "enabled", "metadata")
@@ -46,4 +46,5 @@ def shown_item(integration: Integration, *, hide_secrets: bool = False) -> dict[
         "slot": integration.slot,
         "is_default": integration.is_default,
         "owner": str(integration.owner_id) if integration.owner_id else None,
+        "capabilities": {name: integration.allows(name) for name in switches_of(integration)},
     }

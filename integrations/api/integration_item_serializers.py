@@ -39,10 +39,19 @@ class ItemEnvelope(ShownEnvelope):
     slot = serializers.ChoiceField(choices=slots())
     is_default = serializers.BooleanField(help_text="What code uses that names no other one of the slot.")
     owner = serializers.UUIDField(allow_null=True, help_text="The member whose own it is; null: the tenant's.")
+    capabilities = serializers.DictField(
+        child=serializers.BooleanField(),
+        help_text="What of the provider's capabilities and actions is switched on here.",
+    )
 
 
 class ItemChangeEnvelope(WrittenEnvelope):
     is_default = serializers.BooleanField(required=False)
+    capabilities = serializers.DictField(
+        child=serializers.BooleanField(),
+        required=False,
+        help_text="Switches those that are named on or off: capabilities and actions of the provider. Others stay.",
+    )
 
 
 class ItemCreateEnvelope(ItemChangeEnvelope):
@@ -70,7 +79,13 @@ def item_examples() -> list[OpenApiExample]:
     return [
         OpenApiExample(
             provider.label,
-            value={**shown_example(provider), "slot": provider.slot, "is_default": True, "owner": None},
+            value={
+                **shown_example(provider),
+                "slot": provider.slot,
+                "is_default": True,
+                "owner": None,
+                "capabilities": dict.fromkeys(provider.switches, True),
+            },
             response_only=True,
         )
         for provider in all_providers()

@@ -48,7 +48,7 @@ from integrations.services.integrations import (
     replace_integration,
 )
 
-_ENVELOPE: Final = (*ENVELOPE, "is_default")
+_ENVELOPE: Final = (*ENVELOPE, "is_default", "capabilities")
 ID: Final = OpenApiParameter("integration", UUID, OpenApiParameter.PATH, description="Its id.")
 WRITERS: Final = AnyOf({Scope.INTEGRATIONS_WRITE, Scope.INTEGRATIONS_USE})
 _WHO_WRITES: Final = "The tenant's need `integrations:write`; a member's own need `integrations:use`."
@@ -185,7 +185,7 @@ class IntegrationItem(ItemMixin, APIView):
         summary="Replace an integration",
         description=(
             "Public fields that are left out are cleared; secrets that are left out or blank are kept, null clears "
-            "them. `enabled`, `name`, `description`, `metadata` and `is_default` stay as they are unless given. Another "
+            "them. `enabled`, `name`, `description`, `metadata`, `capabilities` and `is_default` stay as they are unless given. Another "
             f"provider of the slot needs all its required fields. {_WHO_WRITES}"
         ),
         request=ANY_ITEM_CHANGE,
@@ -210,12 +210,14 @@ class IntegrationItem(ItemMixin, APIView):
         summary="Change an integration",
         description=(
             "What is left out stays as it is. `is_default` true takes the slot from the default that is there; false is "
-            f"refused for the default itself: make another one the default instead. {_WHO_WRITES}"
+            f"refused for the default itself: make another one the default instead. `capabilities` switches those that it "
+            f"names, and each action, on or off for this integration. {_WHO_WRITES}"
         ),
         request=ANY_ITEM_CHANGE,
         responses=ANY_ITEM,
         examples=[
             OpenApiExample("Make it the default", value={"is_default": True}, request_only=True),
+            OpenApiExample("Switch an action off", value={"capabilities": {"provision": False}}, request_only=True),
             *item_examples(),
         ],
     )

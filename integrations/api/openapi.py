@@ -31,6 +31,7 @@ _FAILURES = {
     415: ("UnsupportedMediaType", "The body is not `application/json`."),
     422: ("WrongFields", "Fields are wrong; `errors` names them."),
     429: ("TooManyRequests", "Too many requests; `Retry-After` says for how many seconds."),
+    502: ("BadGateway", "The provider did not do it: `result` says why. `Retry-After` is what the provider says."),
     503: ("Unavailable", "Temporarily unable; try again."),
 }
 _FAILURES_OF_TENANTS = {
@@ -83,6 +84,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
         help_text="Wrong fields with the reasons; inside of others as `events[3].type`.",
+    )
+    result = serializers.CharField(
+        required=False, help_text="Where a provider was asked: the class of the outcome, or `refused`."
     )
 
 

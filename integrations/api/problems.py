@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 import structlog
@@ -34,8 +35,10 @@ from integrations.errors import (
     NotAllowedError,
     NotFoundError,
     PreconditionFailedError,
+    ProviderCallError,
     ServiceError,
 )
+from integrations.providers.outcome import REFUSED, Result
 
 logger = structlog.get_logger(__name__)
 
@@ -43,6 +46,7 @@ CONTENT_TYPE = "application/problem+json"
 NON_FIELD = "non_field_errors"
 _MOST_ERRORS = 100
 _LONGEST_FIELD_NAME = 200
+_TO_BE_SET_RIGHT = {Result.BAD_CREDENTIALS, Result.MISSING_PERMISSION, Result.WRONG_HOST, Result.BLOCKED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,11 @@ class Problem:
     detail: str
     errors: Mapping[str, Sequence[str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    result: str = ""
+    """The class of the outcome where a provider was asked."""
 
     def body(self, *, instance: str, request_id: str) -> dict[str, Any]:
-        """Return the members of the answer; `errors` only where fields are wrong."""
+        """Return the members of the answer; `errors` only where fields are wrong, `result` where a provider was asked."""
         members: dict[str, Any] = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -66,6 +72,8 @@ class Problem:
         }
         if self.errors:
             members["errors"] = {name: list(reasons) for name, reasons in self.errors.items()}
+        if self.result:
+            members["result"] = self.result
         return members
 
 
@@ -171,7 +179,19 @@ def _service_problem(exc: ServiceError) -> Problem:
         return Problem(412, exc.detail)
     if isinstance(exc, ConflictError):
         return Problem(409, exc.detail, headers={"Retry-After": str(exc.retry_after)} if exc.retry_after else {})
+    if isinstance(exc, ProviderCallError):
+        return _provider_problem(exc)
     return Problem(400, exc.detail)
+
+
+def _provider_problem(exc: ProviderCallError) -> Problem:
+    """Return 422 for what the provider refuses, 409 for what a person has to set right, 502 for its own failures.
+
+    A provider's limit is no limit of ours, so it is 502 as well, and says when to come back.
+    """
+    headers = {"Retry-After": str(max(1, ceil(exc.retry_after)))} if exc.retry_after is not None else {}
+    status = 422 if exc.result == REFUSED else 409 if exc.result in _TO_BE_SET_RIGHT else 502
+    return Problem(status, exc.detail, errors=exc.errors, headers=headers, result=exc.result)
 
 
 def _request_problem(exc: Exception) -> Problem | None:

@@ -35,9 +35,7 @@ class ProviderChoiceSerializer(serializers.Serializer[Any]):
 
 class ProviderConditionSerializer(serializers.Serializer[Any]):
     field = serializers.CharField(help_text="The name of another, public field.")
-    values = serializers.ListField(
-        child=serializers.CharField(), help_text="Its values for which this one is required."
-    )
+    values = serializers.ListField(child=serializers.CharField(), help_text="One of its values.")
 
 
 class ProviderFieldSerializer(serializers.Serializer[Any]):
@@ -56,6 +54,14 @@ class ProviderFieldSerializer(serializers.Serializer[Any]):
     required_when = ProviderConditionSerializer(
         allow_null=True, help_text="Required when another field has such a value."
     )
+    used_when = ProviderConditionSerializer(
+        allow_null=True,
+        help_text="Means something only when another field has such a value: a form may hide it otherwise.",
+    )
+    section = serializers.CharField(
+        allow_blank=True,
+        help_text="The heading below which a form may fold it away; empty for what nearly everybody fills in.",
+    )
     pattern = serializers.CharField(
         allow_blank=True, help_text="A regular expression that the whole value matches, without white space around it."
     )
@@ -69,6 +75,25 @@ class ProviderFieldSerializer(serializers.Serializer[Any]):
     example = serializers.CharField(help_text="Made up, and of the right form.")
 
 
+class ProviderActionSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(help_text="What addresses call it.")
+    label = serializers.CharField()  # type: ignore[assignment]
+    summary = serializers.CharField(help_text="What it does.")
+    repeatable = serializers.BooleanField(help_text="Doing it twice comes to the same as once.")
+    parameters = ProviderFieldSerializer(many=True, help_text="What its body holds, none of it secret.")
+    answer = serializers.DictField(
+        child=serializers.CharField(), help_text="What it answers, and what each name means."
+    )
+
+
+class ProviderExampleSerializer(serializers.Serializer[Any]):
+    title = serializers.CharField()
+    note = serializers.CharField(allow_blank=True)
+    values = serializers.DictField(
+        child=serializers.CharField(), help_text="By name of field, secrets among them; all of it is made up."
+    )
+
+
 class ProviderSerializer(serializers.Serializer[Any]):
     key = serializers.CharField(help_text="`provider` in requests.")
     label = serializers.CharField()  # type: ignore[assignment]
@@ -78,6 +103,10 @@ class ProviderSerializer(serializers.Serializer[Any]):
         help_text="The page that says where to find the values: an address, or a path in the project's repository."
     )
     fields = ProviderFieldSerializer(many=True, help_text="In the order of a form.")  # type: ignore[assignment]
+    actions = ProviderActionSerializer(many=True, help_text="What can be done there on request.")
+    examples = ProviderExampleSerializer(
+        many=True, help_text="Settings of several kinds of use; for most there are none."
+    )
 
 
 _JIRA: Final = described(get_provider("jira"))
@@ -88,8 +117,8 @@ _EXAMPLE: Final = OpenApiExample(
     response_only=True,
 )
 _DESCRIPTION: Final = (
-    "All of them, in the order in which people see them, with what each field is and when it is required: enough to draw a "
-    "form. It depends on the site's version alone and holds nothing of a tenant. What a request may say in the end is "
+    "All of them, in the order in which people see them, with what each field is and when it is required, and what can be "
+    "done there on request: enough to draw forms. It depends on the site's version alone and holds nothing of a tenant. What a request may say in the end is "
     "decided when it is made; 422 then names the field and the reason."
 )
 

@@ -24,6 +24,12 @@ from integrations.api.invitations import InvitationDetail, InvitationList, Invit
 from integrations.api.me import Me
 from integrations.api.members import MemberDetail, MemberList, OwnMembership
 from integrations.api.oauth import OAuthStartView
+from integrations.api.provider_actions import (
+    IntegrationActionList,
+    IntegrationActionRun,
+    ProviderActionList,
+    ProviderActionRun,
+)
 from integrations.api.providers import PlatformProviderList, ProviderList
 from integrations.api.tenants import TenantDetail, TenantList
 from integrations.authentication.views import TokenRefreshView, TokenView
@@ -34,6 +40,8 @@ urlpatterns = [
     path("platform/activity", PlatformActivityList.as_view()),
     path("platform/providers", PlatformProviderList.as_view()),
     v1_path("providers", ProviderList),
+    *tenant_paths("providers/<str:provider>/actions", ProviderActionList),
+    *tenant_paths("providers/<str:provider>/actions/<str:action>", ProviderActionRun),
     path("platform/tenants", TenantList.as_view()),
     path("platform/tenants/<str:tenant>", TenantDetail.as_view()),
     *tenant_paths("activity", ActivityList),
@@ -69,6 +77,10 @@ urlpatterns = [
     # Nor is a slot called `statistics` or `resolved`.
     *tenant_paths("integrations/statistics", IntegrationStatistics),
     *tenant_paths("integrations/resolved/<str:slot>", ResolvedIntegration),
+    platform_path("integrations/items/<uuid:integration>/actions", IntegrationActionList),
+    platform_path("integrations/items/<uuid:integration>/actions/<str:action>", IntegrationActionRun),
+    v1_path("integrations/<uuid:integration>/actions", IntegrationActionList),
+    v1_path("integrations/<uuid:integration>/actions/<str:action>", IntegrationActionRun),
     platform_path("integrations/items/<uuid:integration>/test", ConnectionTestOfItem),
     v1_path("integrations/<uuid:integration>/test", ConnectionTestOfItem),
     # No slot is called `test` either.

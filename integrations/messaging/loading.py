@@ -16,7 +16,7 @@ from integrations.messaging.content import content_of
 from integrations.messaging.models import Message
 from integrations.messaging.senders import sender_of, take_turns, without_turn
 from integrations.ports import message_queue
-from integrations.providers.base import Provider
+from integrations.providers.base import Capability, Provider
 from integrations.providers.environment import environment_values
 from integrations.providers.messaging import (
     Channel,
@@ -51,6 +51,8 @@ class Ready:
     scrubber: Scrubber = field(repr=False)
     triggered_by: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    credential_version: int | None = None
+    """Of the integration's credentials that are used; None for the platform's own."""
 
     def request(self) -> MessageRequest:
         return self.messaging.request(self.message, self.values)
@@ -157,6 +159,7 @@ def _ready(message: Message, opened: dict[tuple[Any, ...], Any]) -> Ready:
         scrubber=Scrubber([*values.secrets(), *_said(outgoing)]),
         triggered_by=message.triggered_by,
         metadata=message.metadata,
+        credential_version=message.integration.credential_version if message.integration else None,
     )
 
 
@@ -183,6 +186,8 @@ def _adapter(message: Message) -> tuple[Provider, Messaging]:
             raise _Refused("The integration was deleted.")
         if not integration.enabled:
             raise _Refused("The integration was deactivated.")
+        if not integration.allows(Capability.SEND_MESSAGE):
+            raise _Refused("Sending messages was switched off for the integration.")
         if integration.provider != message.provider:
             raise _Refused("The integration was changed to another provider.")
     try:

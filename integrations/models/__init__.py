@@ -7,6 +7,7 @@ from integrations.models.idempotency import IdempotencyAnswer
 from integrations.models.integration import Health, Integration
 from integrations.models.invitation import Invitation, InvitationState
 from integrations.models.oauth import OAuthGrant, OAuthState
+from integrations.models.provider_action import ProviderActionLease, ProviderActionState
 from integrations.models.tenant import Membership, Role, Tenant
 from integrations.models.user import User
 
@@ -25,6 +26,8 @@ __all__ = [
     "OAuthGrant",
     "OAuthState",
     "ProcessHeartbeat",
+    "ProviderActionLease",
+    "ProviderActionState",
     "RecoveryCode",
     "RefreshSession",
     "Role",

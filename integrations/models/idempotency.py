@@ -13,7 +13,8 @@ from integrations.ids import uuid7
 class IdempotencyAnswer(models.Model):
     """A key, and the request that was made with it. Without a status the request is under way.
 
-    Kept are the status, the id of the object and the names of the answer's members: no body, so no secret either.
+    Kept are the status, the id of the object and the names of the answer's members: no body, so no secret either. Only an
+    answer that no GET shows again and that holds no secret is kept whole, in `answer`.
     `id` is the claim of the request that does the work. `tenant_id` is null where the platform itself is asked.
     """
 
@@ -25,6 +26,7 @@ class IdempotencyAnswer(models.Model):
     status_code = models.SmallIntegerField(null=True)
     object_id = models.CharField(max_length=64, blank=True)
     members = ArrayField(models.TextField(), default=list, blank=True)
+    answer = models.JSONField(null=True)
     claimed_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 

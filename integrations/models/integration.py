@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
@@ -48,6 +49,9 @@ class Integration(SealedModel):
     name = models.CharField(max_length=100)
     description = models.CharField(max_length=500, blank=True)
     enabled = models.BooleanField(default=True)
+    disabled_capabilities = ArrayField(
+        models.CharField(max_length=64), default=list, blank=True, help_text="Capabilities and actions switched off."
+    )
     config = EncryptedJSONField(default=dict, blank=True)
     metadata = models.JSONField(default=dict, blank=True, help_text="Free JSON of yours, never for secrets.")
     health = models.CharField(max_length=16, choices=Health.choices, default=Health.UNKNOWN, editable=False)
@@ -115,3 +119,7 @@ class Integration(SealedModel):
         if not self.enabled:
             return "inactive"
         return "error" if self.health in BROKEN else "active"
+
+    def allows(self, name: str) -> bool:
+        """Whether nobody switched a capability or an action off here; `enabled` is another matter."""
+        return name not in self.disabled_capabilities

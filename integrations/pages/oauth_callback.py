@@ -46,6 +46,8 @@ class OAuthCallback(View):
         if connected.return_to:
             if connected.return_to.startswith("/admin/"):
                 messages.success(request, f"{connected.integration} is connected.")
+                if connected.warning:
+                    messages.warning(request, connected.warning)
             return HttpResponseRedirect(connected.return_to, headers=_HEADERS)
         return self._page("connected", title="Connected", connected=connected)
 

@@ -38,7 +38,7 @@ class TableReport:
         found = []
         if self.default_rows:
             found.append(
-                f"{self.table} has {self.default_rows:,} rows in its default partition: ids of days far away, or of no day."
+                f"{self.table} has {self.default_rows:,} {'row' if self.default_rows == 1 else 'rows'} in its default partition: ids of days far away, or of no day."
             )
         if today() + timedelta(days=1) not in {partition.day for partition in self.partitions}:
             found.append(f"{self.table} has no partition for tomorrow.")

@@ -7,19 +7,19 @@ folder. Everything here is pure: no database, no network, no provider is named.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.utils.module_loading import import_string
 
 from integrations.providers.field_values import (
     InvalidValueError,
     checked_email,
+    checked_json,
     checked_object,
     checked_url,
     is_masked,
@@ -27,12 +27,14 @@ from integrations.providers.field_values import (
 )
 
 if TYPE_CHECKING:
+    from integrations.providers.actions import Action
     from integrations.providers.connection_test import ConnectionTest
+    from integrations.providers.example import Example
 
 # Names that answers and bodies use beside the provider's own fields.
 ENVELOPE_NAMES = (
     *("enabled", "name", "provider", "slot", "metadata", "items", "statistics", "description"),
-    *("integration", "force"),
+    *("integration", "force", "capabilities"),
 )
 READ_ONLY_NAMES = (
     *("id", "tenant", "owner", "is_default", "health", "status", "version", "unreadable"),
@@ -59,6 +61,10 @@ class Capability(StrEnum):
     WEBHOOK_BASE = "webhook_base"
 
 
+SWITCHABLE: Final = (Capability.SEND_MESSAGE, Capability.NOTIFY, Capability.SYNC, Capability.PROXY)
+"""What can be switched off for one integration, beside each of its actions. Testing it stays possible."""
+
+
 class FieldKind(StrEnum):
     """What a value is: it decides how it is checked, and by which input a form asks for it."""
 
@@ -72,6 +78,8 @@ class FieldKind(StrEnum):
     """A text in which line breaks mean something."""
     OBJECT = "object"
     """A JSON object of names and texts, such as further headers or named credentials; stored as canonical JSON."""
+    JSON = "json"
+    """A JSON array or object of any shape, for parameters of actions; given as one or as text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +98,10 @@ class Field:
     """Required when another, public field has one of these values; its default counts."""
     required_with: tuple[str, ...] = ()
     """Required when one of these other fields has a value."""
+    used_when: tuple[str, tuple[str, ...]] | None = None
+    """It means something only when another, public field has one of these values; see `matters_when`."""
+    section: str = ""
+    """The heading below which a form folds it away; "" for what nearly everybody fills in."""
     kind: FieldKind = FieldKind.TEXT
     pattern: str = ""
     """What the whole value must match, after white space around it was removed and `normalise` was applied."""
@@ -108,9 +120,14 @@ class Field:
 
     @property
     def refers_to(self) -> tuple[str, ...]:
-        """The names of the other fields on which it depends whether this one is required."""
-        others = (*self.required_without, *self.required_with)
-        return (*others, self.required_when[0]) if self.required_when else others
+        """The names of the other fields on which it depends whether this one is required, or means anything."""
+        conditions = (condition[0] for condition in (self.required_when, self.used_when) if condition)
+        return (*self.required_without, *self.required_with, *conditions)
+
+    @property
+    def matters_when(self) -> tuple[str, tuple[str, ...]] | None:
+        """With which values of another field a form has to ask for it; None: always."""
+        return self.used_when or self.required_when
 
     @property
     def is_object(self) -> bool:
@@ -125,6 +142,8 @@ class Field:
                 value, name_pattern=self.name_pattern, name_message=self.name_message, secret=self.secret
             )
             return self._bounded(text)
+        if self.kind is FieldKind.JSON:
+            return self._bounded(checked_json(value))
         if not isinstance(value, str):
             raise InvalidValueError("Must be a string.")
         text = self._bounded(value.strip())
@@ -141,6 +160,22 @@ class Field:
         if self.kind is FieldKind.EMAIL:
             return checked_email(text)
         return checked_url(text) if self.kind is FieldKind.URL else text
+
+    def reason_to_require(self, present: Collection[str], values: Mapping[str, str]) -> str:
+        """Return why a field without a value needs one, "" where it needs none.
+
+        `present` names the fields that have a value, `values` what the public ones of them are, defaults among them.
+        """
+        if self.required:
+            return "This field is required."
+        if self.required_without and not any(name in present for name in self.required_without):
+            return f"Give {' or '.join((self.name, *self.required_without))}."
+        if with_it := [name for name in self.required_with if name in present]:
+            return f"This field is required together with {' and '.join(with_it)}."
+        if self.required_when and values.get(self.required_when[0]) in self.required_when[1]:
+            other, wanted = self.required_when
+            return f"This field is required when {other} is {' or '.join(wanted)}."
+        return ""
 
     def _bounded(self, text: str) -> str:
         if len(text) > self.max_length:
@@ -182,8 +217,10 @@ class Provider:
     """`Capability.SEND_MESSAGE`: how messages are sent and their callbacks understood, or its dotted path."""
     notify: Any = None
     """`Capability.NOTIFY`: how a notice reaches people there, or its dotted path."""
-    actions: tuple[Any, ...] = ()
-    """What can be done there on request, each a declaration or its dotted path."""
+    actions: tuple[Action | str, ...] = ()
+    """What can be done there on request (`integrations.providers.actions`), each a declaration or its dotted path."""
+    examples: tuple[Example, ...] = ()
+    """Settings of several kinds of use, where one example per field does not show how they go together."""
 
     def __post_init__(self) -> None:
         names = [field.name for field in self.fields]
@@ -194,6 +231,7 @@ class Provider:
             ("a field has a malformed name", not all(map(_FIELD_NAME.fullmatch, names))),
             ("a field has a reserved name", not RESERVED_NAMES.isdisjoint(names)),
             ("a field refers to an unknown one", any(not set(f.refers_to) <= set(names) for f in self.fields)),
+            ("an example names an unknown field", any(not set(e.values) <= set(names) for e in self.examples)),
             (
                 "webhook_base_field is no public field",
                 bool(self.webhook_base_field) and self.webhook_base_field not in public,
@@ -226,6 +264,18 @@ class Provider:
         """Return what is declared for a capability (`test`, `oauth2`, …), imported on first use; None for nothing."""
         declared = getattr(self, name)
         return import_string(declared) if isinstance(declared, str) else declared
+
+    @property
+    def declared_actions(self) -> tuple[Action, ...]:
+        """Its actions in the order in which people see them, imported on first use."""
+        found = (import_string(action) if isinstance(action, str) else action for action in self.actions)
+        return tuple(cast("Iterator[Action]", found))
+
+    @property
+    def switches(self) -> tuple[str, ...]:
+        """The names of what can be switched off for one integration: capabilities, then actions."""
+        capabilities = (str(capability) for capability in SWITCHABLE if self.can(capability))
+        return tuple(dict.fromkeys((*capabilities, *(action.name for action in self.declared_actions))))
 
     @property
     def public_fields(self) -> tuple[Field, ...]:
@@ -261,7 +311,7 @@ class Provider:
             present = present | {field.name} if cleaned else present - {field.name}
             known_values[field.name] = cleaned or field.default
         for field in self.fields:
-            if field.name not in present and (reason := self._reason_to_require(field, present, known_values)):
+            if field.name not in present and (reason := field.reason_to_require(present, known_values)):
                 problems[field.name] = [reason]
         known = {field.name for field in self.fields}
         for name in islice((name for name in values if name not in known), _MOST_UNKNOWN_NAMED):
@@ -277,15 +327,3 @@ class Provider:
         if name in RESERVED_NAMES:
             return "This field cannot be written here."
         return f"Unknown field. {self.label} has {', '.join(field.name for field in self.fields)}."
-
-    def _reason_to_require(self, field: Field, present: AbstractSet[str], values: Mapping[str, str]) -> str:
-        if field.required:
-            return "This field is required."
-        if field.required_without and present.isdisjoint(field.required_without):
-            return f"Give {' or '.join((field.name, *field.required_without))}."
-        if with_it := [name for name in field.required_with if name in present]:
-            return f"This field is required together with {' and '.join(with_it)}."
-        if field.required_when and values.get(field.required_when[0]) in field.required_when[1]:
-            other, wanted = field.required_when
-            return f"This field is required when {other} is {' or '.join(wanted)}."
-        return ""

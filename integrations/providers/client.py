@@ -53,6 +53,8 @@ class ProviderClient:
         deadline: float = DEADLINE_SECONDS,
     ) -> None:
         self.provider = provider
+        self.answered = 0
+        """How many requests succeeded."""
         self.scrubber = Scrubber([*values.secrets(), *secrets])
         self._explain = explain
         self._ends_at = time.monotonic() + deadline
@@ -109,6 +111,7 @@ class ProviderClient:
             error = error_of(answer)
         if error is not None:
             raise self.scrubbed(error)
+        self.answered += 1
         return answer
 
     def exchange(
@@ -144,12 +147,9 @@ class ProviderClient:
 
     def scrubbed(self, error: ProviderError) -> ProviderError:
         """Return the error without secrets of this integration in its texts."""
-        return ProviderError(
-            error.result,
+        return error.reworded(
             self.scrubber.text(error.message, max_length=MAX_MESSAGE),
-            error.retry_after,
-            code=self.scrubber.text(error.code, max_length=100),
-            status=error.status,
+            self.scrubber.text(error.code, max_length=100),
         )
 
 

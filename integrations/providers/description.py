@@ -6,13 +6,14 @@ from typing import Any
 
 from django.conf import settings
 
+from integrations.providers.actions import Action
 from integrations.providers.base import Field, Provider
 
 PAGES = "docs/providers"
 
 
 def described(provider: Provider) -> dict[str, Any]:
-    """Return a provider as plain JSON: what it is called, what it can do, and its fields in the order of a form."""
+    """Return a provider as plain JSON: what it is called, what it can do, its fields in the order of a form, its actions."""
     return {
         "key": provider.key,
         "label": provider.label,
@@ -20,6 +21,23 @@ def described(provider: Provider) -> dict[str, Any]:
         "capabilities": sorted(str(capability) for capability in provider.capabilities),
         "documentation": documentation_of(provider),
         "fields": [_described(field) for field in provider.fields],
+        "actions": [described_action(action) for action in provider.declared_actions],
+        "examples": [
+            {"title": example.title, "note": example.note, "values": dict(example.values)}
+            for example in provider.examples
+        ],
+    }
+
+
+def described_action(action: Action) -> dict[str, Any]:
+    """Return an action as plain JSON, with its parameters in the order of a form."""
+    return {
+        "name": action.name,
+        "label": action.label,
+        "summary": action.summary,
+        "repeatable": action.is_repeatable,
+        "parameters": [_described(parameter) for parameter in action.parameters],
+        "answer": dict(action.answer),
     }
 
 
@@ -30,10 +48,6 @@ def documentation_of(provider: Provider) -> str:
 
 
 def _described(field: Field) -> dict[str, Any]:
-    condition = None
-    if field.required_when:
-        other, values = field.required_when
-        condition = {"field": other, "values": list(values)}
     return {
         "name": field.name,
         "label": field.label,
@@ -43,7 +57,9 @@ def _described(field: Field) -> dict[str, Any]:
         "required": field.required,
         "required_without": list(field.required_without),
         "required_with": list(field.required_with),
-        "required_when": condition,
+        "required_when": _condition(field.required_when),
+        "used_when": _condition(field.matters_when),
+        "section": field.section,
         "pattern": field.pattern,
         "pattern_message": field.pattern_message,
         "normalised": field.normalise is not str,
@@ -52,3 +68,7 @@ def _described(field: Field) -> dict[str, Any]:
         "default": field.default,
         "example": field.example,
     }
+
+
+def _condition(declared: tuple[str, tuple[str, ...]] | None) -> dict[str, Any] | None:
+    return {"field": declared[0], "values": list(declared[1])} if declared else None

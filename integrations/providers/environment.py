@@ -57,9 +57,10 @@ def environment_values(provider: Provider, variables: Mapping[str, str] | None =
 def _without_app(provider: Provider, values: Mapping[str, str]) -> dict[str, str]:
     """Leave out an OAuth app that people connect with: by itself it is nobody's credentials."""
     declared = oauth2_of(provider)
-    if declared is None or declared.client_credentials:
+    known = {**{field.name: field.default for field in provider.fields}, **values}
+    if declared is None or not declared.is_used_by(known) or declared.asks_by_itself(known):
         return dict(values)
-    app = {declared.client_id_field, declared.client_secret_field}
+    app = {declared.client_id_field, declared.client_secret_field, declared.previous_secret_field}
     return {name: value for name, value in values.items() if name not in app}
 
 

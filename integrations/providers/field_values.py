@@ -86,6 +86,21 @@ def checked_object(value: object, *, name_pattern: str, name_message: str, secre
     return json.dumps(checked, ensure_ascii=False, sort_keys=True) if checked else ""
 
 
+def checked_json(value: object) -> str:
+    """Return a JSON array or object, given as one or as text, as its text; "" when empty."""
+    reason = 'Must be a JSON array or object, such as [{"type": "divider"}].'
+    try:
+        found = json.loads(value) if isinstance(value, str) and value.strip() else value
+        text = json.dumps(found, ensure_ascii=False, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        raise InvalidValueError(reason) from None
+    if found == "" or found is None or (isinstance(found, str) and not found.strip()):
+        return ""
+    if not isinstance(found, list | dict):
+        raise InvalidValueError(reason)
+    return text if found else ""
+
+
 def object_with_kept(given: object, stored: str) -> object:
     """Fill the blank and null entries of a given object from the stored one; names that are left out go."""
     try:

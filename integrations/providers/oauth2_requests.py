@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -18,6 +18,7 @@ from integrations.providers.answers import Answer
 from integrations.providers.base import Provider
 from integrations.providers.client import ProviderClient, basic
 from integrations.providers.connection_test import text_in
+from integrations.providers.environment import environment_values
 from integrations.providers.oauth2 import ClientAuthentication, OAuth2
 from integrations.providers.outcome import ProviderError, Result
 from integrations.providers.values import Values
@@ -56,6 +57,8 @@ class Tokens:
     scope: str = ""
     account: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
+    by_previous_secret: bool = False
+    """Whether the app's newest secret was not accepted, and an older one was."""
 
 
 def app_of(
@@ -64,11 +67,15 @@ def app_of(
     """Return the integration's own app, else the platform's from the environment; None where there is neither.
 
     The platform's is `SIGNALBOX_<PROVIDER>_CLIENT_ID` and `_CLIENT_SECRET`; `_CLIENT_SECRET_PREVIOUS` is tried after it,
-    so that a secret can be replaced without a gap. Each may be a mounted file (`…_FILE`).
+    so that a secret can be replaced without a gap; an app of one's own has the same slot. Each may be a mounted file
+    (`…_FILE`). The platform's is not for a host that the integration names and the platform does not.
     """
     own_id, own_secret = values.get(declared.client_id_field), values.get(declared.client_secret_field)
     if own_id and own_secret:
-        return OAuthApp(own_id, (own_secret,), is_platforms=False)
+        own_secrets = (own_secret, values.get(declared.previous_secret_field, own_secret))
+        return OAuthApp(own_id, tuple(dict.fromkeys(own_secrets)), is_platforms=False)
+    if not _is_the_platforms_address(provider, declared, values, variables):
+        return None
     source = FileAwareMapping(os.environ if variables is None else dict(variables), cache=False)
     fields = {known.name: known for known in provider.fields}
 
@@ -81,6 +88,15 @@ def app_of(
     current, previous = read("client_secret", declared.client_secret_field), read("client_secret_previous")
     secrets = tuple(dict.fromkeys(secret for secret in (current, previous) if secret))
     return OAuthApp(client_id, secrets, is_platforms=True) if client_id and secrets else None
+
+
+def _is_the_platforms_address(
+    provider: Provider, declared: OAuth2, values: Values, variables: Mapping[str, str] | None
+) -> bool:
+    name = declared.free_address_field
+    if not name:
+        return True
+    return Values(provider, environment_values(provider, variables).values).get(name) == values.get(name)
 
 
 def _read(source: Mapping[str, str], name: str) -> str:
@@ -108,7 +124,7 @@ def authorization_url(
     }
     if scope := declared.scope_of(values):
         asked["scope"] = scope
-    if declared.pkce:
+    if declared.sends_proof_key(values):
         challenge = WebApplicationClient(app.client_id).create_code_challenge(verifier, "S256")
         asked |= {"code_challenge": challenge, "code_challenge_method": "S256"}
     return str(add_params_to_uri(declared.authorize_url_of(values), list(asked.items())))
@@ -126,16 +142,15 @@ def exchange_code(
 ) -> Tokens:
     """Trade the code that the callback brought for tokens. Raises ProviderError."""
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
-    if declared.pkce:
+    if declared.sends_proof_key(values):
         form["code_verifier"] = verifier
     return _ask(provider, declared, values, app, form, secrets=(code, verifier))
 
 
 def renewed_tokens(provider: Provider, declared: OAuth2, values: Values, *, app: OAuthApp) -> Tokens:
     """Get a new access token by the refresh token, or by client credentials where there is none. Raises ProviderError."""
-    refresh_token = values.get(declared.refresh_token_field) if declared.refresh_token_field else None
-    if refresh_token:
-        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    if declared.has_refresh_token(values):
+        form = {"grant_type": "refresh_token", "refresh_token": values[declared.refresh_token_field]}
     else:
         form = {"grant_type": "client_credentials"}
         if scope := declared.scope_of(values):
@@ -154,14 +169,13 @@ def _ask(
 ) -> Tokens:
     """Ask with the app's secrets one after the other for as long as the client itself is refused."""
     with ProviderClient(provider, values, secrets=[*app.secrets, *secrets]) as client:
-        *others, last = app.secrets
-        for secret in others:
-            try:
-                return _ask_once(client, declared, values, app.client_id, secret, form)
-            except ProviderError as error:
-                if error.code != "invalid_client":
-                    raise
-        return _ask_once(client, declared, values, app.client_id, last, form)
+        newest, *older = app.secrets
+        try:
+            return _ask_once(client, declared, values, app.client_id, newest, form)
+        except ProviderError as error:
+            if error.code != "invalid_client" or not older:
+                raise
+        return replace(_ask_once(client, declared, values, app.client_id, older[0], form), by_previous_secret=True)
 
 
 def _ask_once(
@@ -169,7 +183,7 @@ def _ask_once(
 ) -> Tokens:
     headers = {"Accept": "application/json"}
     sent: dict[str, str | int] = {**form, **declared.token_parameters}
-    if declared.client_authentication is ClientAuthentication.BASIC:
+    if declared.client_authentication_of(values) is ClientAuthentication.BASIC:
         headers["Authorization"] = basic(quote(client_id, safe=""), quote(secret, safe=""))
     else:
         sent |= {"client_id": client_id, "client_secret": secret}

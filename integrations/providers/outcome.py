@@ -32,6 +32,9 @@ def result_choices() -> list[tuple[str, str]]:
     return [(str(result), str(result)) for result in Result]
 
 
+REFUSED: Final = "refused"
+"""What an action comes to beside these: the provider took the credentials and refused what it was given."""
+
 TRANSIENT: Final = frozenset({Result.RATE_LIMITED, Result.PROVIDER_DOWN, Result.NETWORK})
 """What says nothing about the credentials and is likely over soon."""
 
@@ -59,3 +62,7 @@ class ProviderError(Exception):
         self.retry_after = retry_after
         self.code = code
         self.status = status
+
+    def reworded(self, message: str, code: str) -> ProviderError:
+        """Return the same error in other words."""
+        return ProviderError(self.result, message, self.retry_after, code=code, status=self.status)

@@ -10,12 +10,14 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from integrations.providers.base import Field, FieldKind, Provider
+from integrations.providers.actions import Action
+from integrations.providers.base import Capability, Field, FieldKind, Provider
 from integrations.providers.environment import environment_name
 from integrations.providers.registry import all_providers, slot_label
 
 DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
 _LIST: Final = "reference/providers.md"
+_ANSWERS: Final = "reference/provider-answers.md"
 _FOLDER: Final = "providers"
 _COMMAND: Final = "python -m integrations.providers.reference"
 _INTRODUCTION: Final = f"""\
@@ -27,10 +29,17 @@ To add a provider see [Add a provider](../how-to/add-a-provider.md).
 White space around a value is removed. A public field is shown as it is; a secret is stored encrypted, shown masked and
 never answered whole again. Programs read the same from [`GET /api/v1/providers`](../api/v1/providers.md).
 """
+_ACTIONS: Final = """
+## Actions
+
+What [`POST /api/v1/integrations/{integration}/actions/{action}`](../api/v1/integrations.md) does at the provider. See
+[Run a provider's actions](../how-to/run-provider-actions.md).
+"""
 _WHAT: Final = {
     FieldKind.URL: "An address",
     FieldKind.EMAIL: "An e-mail address",
     FieldKind.MULTILINE: "Any text, of several lines,",
+    FieldKind.JSON: "A JSON array or object",
 }
 
 
@@ -70,6 +79,7 @@ def _page(provider: Provider) -> str:
     guide = provider.documentation.read_text(encoding="utf-8").strip().replace("\n### ", "\n## ")
     rows = "\n".join(_row(provider, field) for field in provider.fields)
     body = {"provider": provider.key, **smallest_example(provider)}
+    actions = "".join(_action(action) for action in provider.declared_actions)
     return f"""\
 # {provider.label}
 
@@ -79,7 +89,7 @@ not edit it by hand. [All providers](../{_LIST})
 Provider `{provider.key}`, slot `{provider.slot}` ({slot_label(provider.slot)}). Capabilities: {_capabilities(provider)}.
 
 {guide}
-
+{_examples(provider)}{_answers(provider)}
 ## Fields
 
 | field | label | shown | required | format | example | the platform's own |
@@ -91,6 +101,67 @@ The least that [`POST /api/v1/integrations`](../api/v1/integrations.md) takes, a
 ```json
 {json.dumps(body, indent=2, ensure_ascii=False)}
 ```
+{_ACTIONS + actions if actions else ""}"""
+
+
+def _action(action: Action) -> str:
+    rows = "\n".join(_parameter_row(parameter) for parameter in action.parameters)
+    takes = (
+        f"| parameter | label | required | format | example |\n|---|---|---|---|---|\n{rows}"
+        if rows
+        else "It takes none."
+    )
+    answers = "\n".join(f"- `{name}`: {meaning}" for name, meaning in action.answer.items())
+    repeatable = "May be repeated." if action.is_repeatable else "Does it anew each time."
+    return f"""
+### {action.label}: `{action.name}`
+
+{action.summary} {repeatable}
+
+{takes}
+
+Answers:
+
+{answers}
+"""
+
+
+def _parameter_row(field: Field) -> str:
+    cells = (f"`{field.name}`", f"{field.label}. {field.help}", _required(field), _format(field), f"`{field.example}`")
+    return _table_row(cells)
+
+
+def _table_row(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _examples(provider: Provider) -> str:
+    if not provider.examples:
+        return ""
+    rows = "\n".join(
+        f"| {example.title} | {'<br>'.join(f'`{name}` `{value}`' for name, value in example.values.items())} | {example.note} |"
+        for example in provider.examples
+    )
+    return f"""
+## Examples
+
+All values are made up.
+
+| what | fields | note |
+|---|---|---|
+{rows}
+"""
+
+
+def _answers(provider: Provider) -> str:
+    if not provider.can(Capability.TEST):
+        return ""
+    anchor = provider.label.lower().replace(" ", "-")
+    return f"""
+## What a test says
+
+Each answer of {provider.label} that is known has [a line of its own](../{_ANSWERS}#{anchor}); what each result means and what
+follows from it is the same for all providers: [test connections](../how-to/test-connections.md).
 """
 
 
@@ -118,7 +189,7 @@ def _row(provider: Provider, field: Field) -> str:
         f"`{field.example}`",
         " or ".join(f"`{variable}`" for variable in variables),
     )
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    return _table_row(cells)
 
 
 def _required(field: Field) -> str:

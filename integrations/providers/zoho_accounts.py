@@ -10,6 +10,7 @@ from typing import Final
 from integrations.providers.access_tokens import Meanings, ask_for_token
 from integrations.providers.base import Field, FieldKind
 from integrations.providers.client import ProviderClient
+from integrations.providers.oauth_fields import previous_secret_field
 from integrations.providers.outcome import Result
 from integrations.providers.values import Values
 
@@ -110,6 +111,7 @@ def account_fields(*, client_variables: tuple[str, str] | tuple[()] = ()) -> tup
             max_length=200,
             environment=client_variables[1:],
         ),
+        previous_secret_field(),
         Field(
             name="refresh_token",
             label="Refresh token",
@@ -122,6 +124,7 @@ def account_fields(*, client_variables: tuple[str, str] | tuple[()] = ()) -> tup
         Field(
             name="access_token",
             label="Access token",
+            section="Further settings",
             help="Ends after an hour, so it is for trying things out; a refresh token makes new ones.",
             example="1000.aaaaaaaaaaaaaaaaexample.bbbbbbbbbbbbbbbbexample",
             required_without=("client_secret",),

@@ -77,7 +77,7 @@ def check_values(
             raise InvalidInputError(problems)
         opened = Values.revealed(declared, merged.config)
     except UnreadableSecretError as error:
-        raise _unreadable(error) from None
+        raise unreadable_conflict(error) from None
     _spend(tenant.id)
     outcome = run_connection_test(declared, opened)
     recorded = None
@@ -111,7 +111,7 @@ def outcome_of(provider: Provider, integration: Integration) -> TestOutcome:
     try:
         values = Values.revealed(provider, integration.config)
     except UnreadableSecretError as error:
-        raise _unreadable(error) from None
+        raise unreadable_conflict(error) from None
     return run_connection_test(provider, values)
 
 
@@ -167,7 +167,8 @@ def _report(outcome: TestOutcome, recorded: Integration | None) -> TestReport:
     )
 
 
-def _unreadable(error: UnreadableSecretError) -> ConflictError:
+def unreadable_conflict(error: UnreadableSecretError) -> ConflictError:
+    """Mark the integration whose secret does not open, and return what to say of it."""
     mark_unreadable(error)
     return ConflictError(f"The stored {error.json_key or 'secret'} no longer opens: enter it again.")
 

@@ -38,7 +38,7 @@ _CLAIM: Final = """
     VALUES (%(id)s, %(tenant)s, %(audience)s, %(key)s, %(fingerprint)s, '', '{}', now(), now() + %(kept)s)
     ON CONFLICT (tenant_id, audience, key) DO UPDATE
     SET id = excluded.id, fingerprint = excluded.fingerprint, status_code = NULL, object_id = '', members = '{}',
-        claimed_at = excluded.claimed_at, expires_at = excluded.expires_at
+        answer = NULL, claimed_at = excluded.claimed_at, expires_at = excluded.expires_at
     WHERE known.expires_at < now() OR (known.status_code IS NULL AND known.claimed_at < now() - %(lease)s)
     RETURNING id
 """
@@ -60,11 +60,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What the request was answered that had the key first: `members` are the names of the answer's members."""
+    """What the request was answered that had the key first.
+
+    `members` are the names of the answer's members; `answer` is the whole of one that was kept.
+    """
 
     status_code: int
     object_id: str
     members: tuple[str, ...]
+    answer: dict[str, Any] | None = None
 
 
 def claim(*, tenant_id: UUID | None, audience: str, key: str, fingerprint: str) -> Claim | Remembered:
@@ -101,14 +105,19 @@ def claim(*, tenant_id: UUID | None, audience: str, key: str, fingerprint: str) 
     if known.fingerprint != fingerprint:
         raise ConflictError("This idempotency key was used for another request: choose a new one.")
     assert known.status_code is not None  # noqa: S101  (looked at above)
-    return Remembered(known.status_code, known.object_id, tuple(known.members))
+    return Remembered(known.status_code, known.object_id, tuple(known.members), known.answer)
 
 
-def remember(*, claim: Claim, status_code: int, object_id: str, members: Sequence[str]) -> None:
-    """Turn a claim into an answer. Changes nothing when the claim ran out and somebody else has the key by now."""
+def remember(
+    *, claim: Claim, status_code: int, object_id: str, members: Sequence[str], answer: dict[str, Any] | None = None
+) -> None:
+    """Turn a claim into an answer. Changes nothing when the claim ran out and somebody else has the key by now.
+
+    `answer` is kept whole where nothing else can show it again; it must hold no secret.
+    """
     with _unit_of_work(claim.tenant_id):
         kept = IdempotencyAnswer.objects.filter(id=claim.id).update(
-            status_code=status_code, object_id=object_id, members=list(members)
+            status_code=status_code, object_id=object_id, members=list(members), answer=answer
         )
     if not kept:
         logger.warning("idempotency_claim_ran_out", tenant_id=str(claim.tenant_id))

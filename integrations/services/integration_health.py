@@ -13,6 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from integrations.activity.actor import Actor
@@ -24,6 +25,7 @@ from integrations.providers.outcome import TRANSIENT, Result
 
 # So many tests in a row must fail before a working integration is called failing for what may be the provider's fault.
 FAILURES_BEFORE_FAILING: Final = 3
+TRAFFIC_PAUSE: Final = timedelta(minutes=5)
 _AMBIGUOUS: Final = frozenset({Result.WRONG_HOST, Result.TLS, Result.MISSING_PERMISSION})
 _RECORDED: Final = (
     *("health", "tested_at", "tested_version", "test_result", "test_message", "test_identity", "test_data"),
@@ -75,7 +77,8 @@ def record_outcome(
         current.test_result, current.test_message = outcome.result, outcome.message
         current.test_identity, current.test_data = outcome.identity, outcome.data
         current.test_latency_ms = outcome.latency_ms
-        if outcome.expires_at is not None:
+        if outcome.success or outcome.expires_at is not None:
+            # A test that succeeds knows all there is: that it names no end means that there is none.
             current.expires_at = outcome.expires_at
         if next_test_in is not None:
             current.test_due_at = now + next_test_in
@@ -95,17 +98,24 @@ def record_outcome(
 def note_traffic(*, tenant_id: UUID, integration_id: UUID, credential_version: int, result: Result) -> bool:
     """Bring the next test forward when a real call contradicts the health; return whether it did.
 
-    One guarded update, so that callers may call it for every request: nothing is written while the two agree.
+    For everyone who calls a provider on behalf of a tenant, once the answer is in and outside of any transaction, with the
+    `credential_version` of the row whose values the call used. `result` is `Result.OK` or that of the `ProviderError`;
+    limits, outages and broken connections say nothing of credentials and are ignored.
+
+    One guarded update, so that callers may call it for every request: nothing is written while the two agree, and what a
+    test cannot confirm, such as a right that only sending needs, brings one forward every `TRAFFIC_PAUSE` at most.
     """
     if result in TRANSIENT:
         return False
+    now = timezone.now()
     with tenant_scope(tenant_id):
         rows = Integration.objects.filter(
             tenant_id=tenant_id, id=integration_id, credential_version=credential_version, enabled=True
         )
         agreeing = [Health.OK] if result is Result.OK else [Health.FAILING, Health.REAUTH_REQUIRED]
-        contradicted = rows.exclude(health__in=agreeing).filter(test_due_at__gt=timezone.now())
-        return contradicted.update(test_due_at=timezone.now()) > 0
+        settled = Q(tested_at__gt=now - TRAFFIC_PAUSE, tested_version=credential_version)
+        contradicted = rows.exclude(health__in=agreeing).exclude(settled).filter(test_due_at__gt=now)
+        return contradicted.update(test_due_at=now) > 0
 
 
 def bring_tests_forward(integration_ids: Iterable[UUID]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
@@ -17,6 +17,7 @@ from integrations.providers.field_values import object_with_kept
 MAX_NAME_LENGTH: Final = 100
 MAX_DESCRIPTION_LENGTH: Final = 500
 MAX_METADATA_BYTES: Final = 16 * 1024
+_LONGEST_NAME_SHOWN: Final = 100
 _INVISIBLE: Final = frozenset({"Cc", "Cs"})
 # The escape of a NUL, which JSON allows and PostgreSQL cannot store; not a backslash before the text "u0000".
 _NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
@@ -30,6 +31,7 @@ class Envelope(TypedDict, total=False):
     enabled: bool
     metadata: dict[str, object]
     is_default: bool
+    capabilities: dict[str, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +111,36 @@ def _is_same(old: object, new: str) -> bool:
 
 
 def envelope_problems(envelope: Mapping[str, object], provider: Provider) -> dict[str, list[str]]:
-    """Return what is wrong with name, description, enabled, is_default and metadata, by field."""
+    """Return what is wrong with name, description, enabled, is_default, capabilities and metadata, by field."""
     checks: dict[str, Callable[[object], str]] = {
         "name": lambda value: _text_problem(value, MAX_NAME_LENGTH),
         "description": lambda value: _text_problem(value, MAX_DESCRIPTION_LENGTH, several_lines=True),
         "enabled": _switch_problem,
         "is_default": _switch_problem,
+        "capabilities": lambda value: _capabilities_problem(value, provider),
         "metadata": lambda value: _metadata_problem(value, provider),
     }
     found = {name: check(envelope[name]) for name, check in checks.items() if name in envelope}
     return {name: [problem] for name, problem in found.items() if problem}
+
+
+def switched_off(provider: Provider, disabled: Iterable[str], given: Mapping[str, bool]) -> list[str]:
+    """Return what is off for a provider after `given` was applied: what it leaves out stays, what no one has is dropped."""
+    before = set(disabled)
+    return [name for name in provider.switches if not given.get(name, name not in before)]
+
+
+def _capabilities_problem(value: object, provider: Provider) -> str:
+    if not isinstance(value, dict):
+        return "Must be an object of names and true or false."
+    names = provider.switches
+    for name, wanted in value.items():
+        if name not in names:
+            has = ", ".join(names) or "none"
+            return f"{name[:_LONGEST_NAME_SHOWN]} cannot be switched. {provider.label} has: {has}."
+        if not isinstance(wanted, bool):
+            return f"{name}: must be true or false."
+    return ""
 
 
 def _switch_problem(value: object) -> str:

@@ -29,7 +29,8 @@ from integrations.providers.base import Provider
 from integrations.providers.registry import SHARED_SLOTS, UnknownProviderError, get_provider, providers_of_slot
 from integrations.services.credential_versions import keep_version
 from integrations.services.integration_defaults import ONE_DEFAULT, set_default
-from integrations.services.integration_values import Envelope, Merged, envelope_problems, merge
+from integrations.services.integration_values import Envelope, Merged, envelope_problems, merge, switched_off
+from integrations.services.oauth_app_secret import keep_previous_secret
 
 _TRIES: Final = 3
 
@@ -284,7 +285,7 @@ def _merged(
     problems |= envelope_problems(envelope, provider)
     if problems:
         raise InvalidInputError(problems)
-    return merged
+    return keep_previous_secret(provider, merged=merged, given=values, stored=stored)
 
 
 def _apply_envelope(
@@ -298,10 +299,14 @@ def _apply_envelope(
         "enabled": envelope.get("enabled", integration.enabled),
         "metadata": envelope.get("metadata", integration.metadata) or {},
     }
+    if "capabilities" in envelope:
+        wanted["disabled_capabilities"] = switched_off(
+            provider, integration.disabled_capabilities, envelope["capabilities"]
+        )
     changed = [field for field, value in wanted.items() if getattr(integration, field) != value]
     for field in changed:
         setattr(integration, field, wanted[field])
-    return changed
+    return ["capabilities" if field == "disabled_capabilities" else field for field in changed]
 
 
 def _secrets_among(provider: Provider, names: list[str]) -> bool:

@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -21,10 +20,10 @@ from django.views.decorators.debug import sensitive_variables
 
 from integrations.activity.actor import Actor
 from integrations.activity.models import ActorKind
+from integrations.activity.recording import record_activity
 from integrations.encryption.errors import UnreadableSecretError
-from integrations.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError, ServiceError
-from integrations.isolation.scope import tenant_scope
-from integrations.models import APIKey, Integration, Membership, OAuthGrant, OAuthState, Tenant, User
+from integrations.errors import ConflictError, InvalidInputError, NotFoundError, ServiceError
+from integrations.models import Integration, Membership, OAuthGrant, OAuthState, Tenant
 from integrations.providers.base import Provider
 from integrations.providers.oauth2 import OAuth2, oauth2_of
 from integrations.providers.oauth2_requests import (
@@ -41,14 +40,11 @@ from integrations.providers.values import Values
 from integrations.services.integration_items import add_integration
 from integrations.services.integrations import change_integration, work_of
 from integrations.services.oauth_outcomes import grant_after
+from integrations.services.oauth_states import consumed_state, hash_of, require_still_allowed
 
 VALID_FOR: Final = timedelta(minutes=10)
 _RANDOM_BYTES: Final = 32
-_LONGEST_STATE: Final = 200
 _LONGEST_CODE: Final = 4000
-_INVALID: Final = (
-    "This connection was finished already, took longer than ten minutes, or was begun elsewhere: begin again."
-)
 
 
 class DeniedError(ServiceError):
@@ -66,6 +62,18 @@ class Connected:
     integration: Integration
     provider: Provider
     return_to: str
+    missing_scopes: tuple[str, ...] = ()
+    """What was asked for and not granted: what needs it will be refused."""
+
+    @property
+    def warning(self) -> str:
+        """A sentence on what was not granted; "" where all was."""
+        if not self.missing_scopes:
+            return ""
+        named = ", ".join(self.missing_scopes)
+        return (
+            f"{self.provider.label} did not grant {named}: what needs it will be refused. Connect again to agree to it."
+        )
 
 
 def connectable(key: str) -> tuple[Provider, OAuth2]:
@@ -78,6 +86,17 @@ def connectable(key: str) -> tuple[Provider, OAuth2]:
     if declared is None or not declared.authorize_url:
         raise ConflictError(f"{provider.label} is not connected by OAuth2: enter its credentials.")
     return provider, declared
+
+
+def missing_scopes_of(integration: Integration) -> tuple[str, ...]:
+    """Return the scopes that were asked for and not granted when it was connected last."""
+    provider = get_provider(integration.provider)
+    declared = oauth2_of(provider)
+    if declared is None or not declared.people_agree_to(integration.config):
+        return ()
+    grant = OAuthGrant.objects.filter(tenant_id=integration.tenant_id, integration_id=integration.id).first()
+    public = {field.name: str(integration.config.get(field.name) or "") for field in provider.public_fields}
+    return declared.missing_scopes(Values(provider, public), grant.scope) if grant is not None else ()
 
 
 def redirect_uri_of(provider: Provider) -> str:
@@ -110,6 +129,10 @@ def start_connection(
     if integration is not None and values:
         raise InvalidInputError({"values": ["They are for a new integration: change the stored one instead."]})
     opened = _opened(declared_provider, integration.config if integration is not None else given)
+    if not declared.people_agree_to(opened):
+        raise ConflictError(
+            f"With these settings {declared_provider.label} is not connected by a person: enter credentials."
+        )
     app = _required_app(declared_provider, declared, opened)
     state, verifier = secrets.token_urlsafe(_RANDOM_BYTES), new_verifier()
     redirect_uri = redirect_uri_of(declared_provider)
@@ -122,11 +145,11 @@ def start_connection(
             integration=integration,
             owner=None if integration is not None else owner,
             provider=provider,
-            state_hash=_hash(state),
+            state_hash=hash_of(state),
             verifier=verifier,
             redirect_uri=redirect_uri,
             return_to=target,
-            session_hash=_hash(session_key) if session_key else "",
+            session_hash=hash_of(session_key) if session_key else "",
             values=given,
             actor_kind=actor.kind,
             actor_id=actor.id,
@@ -145,8 +168,8 @@ def finish_connection(
     Raises NotFoundError for a state that is none (any more) or belongs to another provider or browser, DeniedError,
     ExchangeError, and NotAllowedError while the tenant is inactive.
     """
-    begun = _consumed(provider, state, session_key)
-    _require_still_allowed(begun)
+    begun = consumed_state(provider, state, session_key)
+    require_still_allowed(begun)
     declared_provider, declared = connectable(provider)
     if error or not code:
         raise DeniedError(_why_denied(declared_provider, error))
@@ -154,6 +177,8 @@ def finish_connection(
         raise ExchangeError(f"{declared_provider.label} sent a code that is too long.")
     integration = _stored(begun)
     opened = _opened(declared_provider, integration.config if integration is not None else begun.values)
+    if not declared.people_agree_to(opened):
+        raise ConflictError("The settings were changed meanwhile: nobody connects with the present ones.")
     app = _required_app(declared_provider, declared, opened)
     try:
         tokens = exchange_code(
@@ -168,50 +193,16 @@ def finish_connection(
     except ProviderError as failed:
         raise ExchangeError(f"{declared_provider.label} gave no tokens. {failed.message}") from None
     actor = Actor(ActorKind(begun.actor_kind), begun.actor_id, begun.actor_name, address=address)
+    missing = declared.missing_scopes(opened, tokens.scope)
     try:
-        connected = _store(actor, begun, declared, integration, tokens)
+        connected = _store(actor, begun, declared, integration, tokens, missing)
     except InvalidInputError as wrong:
         names = ", ".join(wrong.errors)
         raise ExchangeError(f"What {declared_provider.label} gave cannot be stored: {names}. {wrong.detail}") from None
-    return Connected(connected, declared_provider, begun.return_to)
+    return Connected(connected, declared_provider, begun.return_to, missing)
 
 
-# --- The state ------------------------------------------------------------------------------------------------------
-
-
-def _consumed(provider: str, state: str, session_key: str) -> OAuthState:
-    """Take the state out of the database: only one can. Another provider or browser leaves it where it is."""
-    if not state or len(state) > _LONGEST_STATE:
-        raise NotFoundError(_INVALID)
-    rows = OAuthState.objects.select_related("tenant").filter(
-        state_hash=_hash(state), provider=provider, expires_at__gt=timezone.now(), tenant__deleted_at=None
-    )
-    begun = rows.first()
-    if begun is None or begun.session_hash not in {"", _hash(session_key)}:
-        raise NotFoundError(_INVALID)
-    if not begun.tenant.is_active:
-        raise NotAllowedError(f"{begun.tenant.name} is inactive at present: nothing can be connected.")
-    with tenant_scope(begun.tenant_id):
-        verifier = begun.verifier.reveal()
-        if OAuthState.objects.filter(tenant_id=begun.tenant_id, id=begun.id).delete()[0] != 1:
-            raise NotFoundError(_INVALID)
-    begun.verifier = verifier
-    return begun
-
-
-def _require_still_allowed(begun: OAuthState) -> None:
-    """Raise NotAllowedError when the credential that began it has ended since: the callback itself carries none."""
-    began, tenant_id = begun.actor_id, begun.tenant_id
-    allowed = begun.actor_kind == ActorKind.SYSTEM
-    if began is not None and begun.actor_kind == ActorKind.API_KEY:
-        allowed = APIKey.objects.live(timezone.now()).filter(tenant_id=tenant_id, id=began).exists()
-    elif began is not None and begun.actor_kind == ActorKind.USER:
-        person = User.objects.filter(id=began, is_active=True).first()
-        runs_the_platform = person is not None and (person.is_superuser or bool(person.platform_role))
-        is_member = Membership.objects.filter(tenant_id=tenant_id, user_id=began).exists()
-        allowed = person is not None and (runs_the_platform or is_member)
-    if not allowed:
-        raise NotAllowedError(f"{begun.actor_name} began this and may not do it any more: begin again.")
+# --- What is stored ----------------------------------------------------------------------------------------------------
 
 
 def _stored(begun: OAuthState) -> Integration | None:
@@ -226,9 +217,17 @@ def _stored(begun: OAuthState) -> Integration | None:
 
 
 def _store(
-    actor: Actor, begun: OAuthState, declared: OAuth2, integration: Integration | None, tokens: Tokens
+    actor: Actor,
+    begun: OAuthState,
+    declared: OAuth2,
+    integration: Integration | None,
+    tokens: Tokens,
+    missing: tuple[str, ...],
 ) -> Integration:
-    """Store the tokens and what is known of them, in one transaction."""
+    """Store the tokens and what is known of them, in one transaction.
+
+    Tokens with fewer scopes than asked for are kept: they do part of the work, and tests say whether it is enough.
+    """
     values: dict[str, object] = {**tokens.facts, declared.access_token_field: tokens.access_token}
     if declared.refresh_token_field:
         values[declared.refresh_token_field] = tokens.refresh_token or None
@@ -244,14 +243,19 @@ def _store(
         else:
             stored = change_integration(actor=actor, integration=integration, values=values)
         written = {"lease_owner": None, "lease_until": None, **grant_after(stored, declared, tokens)}
+        written["scope"] = tokens.scope  # what was granted before says nothing of these
         OAuthGrant.objects.update_or_create(
             integration=stored, defaults=written, create_defaults={**written, "tenant_id": stored.tenant_id}
         )
+        if missing:
+            record_activity(
+                actor=actor,
+                verb="integration.scopes_missing",
+                target=stored,
+                tenant_id=stored.tenant_id,
+                detail=f"not granted: {', '.join(missing)}"[:500],
+            )
     return stored
-
-
-def _hash(text: str) -> str:
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 # --- Checks ---------------------------------------------------------------------------------------------------------
@@ -304,9 +308,14 @@ def _required_app(provider: Provider, declared: OAuth2, values: Values) -> OAuth
     app = app_of(provider, declared, values)
     if app is None:
         variable = f"SIGNALBOX_{provider.key}_CLIENT_ID".upper()
+        bound = (
+            f" The platform's is for its own {declared.free_address_field} alone."
+            if declared.free_address_field
+            else ""
+        )
         raise ConflictError(
             f"There is no OAuth app of {provider.label}: enter client ID and client secret of your own, or let the operator "
-            f"set {variable} and the secret beside it."
+            f"set {variable} and the secret beside it.{bound}"
         )
     return app
 

@@ -38,6 +38,8 @@ def store_renewed(row: Integration, grant: OAuthGrant, declared: OAuth2, tokens:
         if current is None:
             return False
         config = {**current.config, declared.access_token_field: Secret(tokens.access_token)}
+        if not tokens.by_previous_secret:
+            config.pop(declared.previous_secret_field, None)  # the newest one works: it has served its time
         if tokens.refresh_token:
             config[declared.refresh_token_field] = Secret(tokens.refresh_token)
         current.config = config
@@ -56,7 +58,7 @@ def store_renewed(row: Integration, grant: OAuthGrant, declared: OAuth2, tokens:
 def grant_after(integration: Integration, declared: OAuth2, tokens: Tokens) -> dict[str, Any]:
     """Return what is known of an integration's tokens when they have just come."""
     now = timezone.now()
-    can_be_refreshed = bool(declared.refresh_token_field and integration.config.get(declared.refresh_token_field))
+    can_be_refreshed = declared.has_refresh_token(integration.config)
     told: dict[str, str] = {"account": tokens.account, "scope": tokens.scope}
     return {
         "credential_version": integration.credential_version,

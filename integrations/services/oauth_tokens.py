@@ -31,6 +31,7 @@ from integrations.providers.oauth2_requests import app_of, renewed_tokens
 from integrations.providers.outcome import ProviderError, Result
 from integrations.providers.registry import UnknownProviderError, get_provider
 from integrations.providers.values import Values
+from integrations.services.integration_health import note_traffic
 from integrations.services.integrations import work_of
 from integrations.services.oauth_outcomes import note_ended, note_failure, store_renewed
 
@@ -54,12 +55,15 @@ class ReauthRequiredError(ProviderError):
 
 
 def uses_oauth2(integration: Integration) -> bool:
-    """Tell whether an integration's tokens come from OAuth2, so that `access_token` can be asked for."""
+    """Tell whether an integration's tokens come from OAuth2, so that `access_token` can be asked for.
+
+    Not where nothing of it is stored: an API token, or Slack's incoming webhook, is enough by itself.
+    """
     try:
         declared = oauth2_of(get_provider(integration.provider))
     except UnknownProviderError:
         return False
-    return declared is not None and declared.is_used_by(integration.config)
+    return declared is not None and declared.is_used_by(integration.config) and declared.has_part_in(integration.config)
 
 
 def access_token(integration: Integration, *, rejected: str = "") -> str:
@@ -104,7 +108,11 @@ def up_to_date(integration: Integration) -> Integration:
     Only of those that people connect: where a client gets tokens by itself, getting one is what is tested.
     """
     declared = oauth2_of(get_provider(integration.provider))
-    if declared is None or not declared.authorize_url or declared.access_token_field not in integration.config:
+    if (
+        declared is None
+        or not declared.people_agree_to(integration.config)
+        or declared.access_token_field not in integration.config
+    ):
         return integration
     try:
         return with_fresh_token(integration)
@@ -165,6 +173,12 @@ def _renew(provider: Provider, declared: OAuth2, row: Integration, grant: OAuthG
     except ProviderError as error:
         if error.code not in declared.ended_grants:
             note_failure(row, grant, error)
+            note_traffic(
+                tenant_id=row.tenant_id,
+                integration_id=row.id,
+                credential_version=row.credential_version,
+                result=error.result,
+            )
             logger.warning("token_not_renewed", integration_id=str(row.id), provider=provider.key, result=error.result)
             raise
         # Another process, or a person, may have put newer tokens there: then those are looked at, once more.
@@ -211,14 +225,15 @@ def _is_usable(row: Integration, grant: OAuthGrant, declared: OAuth2, rejected: 
     if not token or token == rejected:
         return False
     if grant.credential_version != row.credential_version:
-        return True  # a person entered it: nobody knows when it ends
+        # A person entered it: nobody knows when it ends. One that the client got itself was for the settings of before.
+        return declared.takes_entered_tokens(row.config)
     return grant.usable_until is None or timezone.now() < grant.usable_until
 
 
 def _refuse_what_is_hopeless(provider: Provider, declared: OAuth2, row: Integration, grant: OAuthGrant) -> None:
     """Raise what is known without asking: that nothing can be renewed, or not before some moment."""
-    has_refresh_token = bool(declared.refresh_token_field and row.config.get(declared.refresh_token_field))
-    if grant.ended_version == row.credential_version or not (has_refresh_token or declared.client_credentials):
+    can_ask = declared.has_refresh_token(row.config) or declared.asks_by_itself(row.config)
+    if grant.ended_version == row.credential_version or not can_ask:
         raise ReauthRequiredError(provider)
     is_known = grant.credential_version == row.credential_version
     if is_known and grant.retry_at is not None and (left := (grant.retry_at - timezone.now()).total_seconds()) > 0:

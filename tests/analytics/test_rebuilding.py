@@ -240,8 +240,8 @@ def test_command_puts_right_what_is_named_and_says_so(tenant: Tenant) -> None:
     HourlyRollup.objects.update(calls=9)
     # Its hour and no other, also when the next one has begun since.
     hour = ["--from", f"{NOW:%Y-%m-%dT%H:00Z}", "--to", f"{NOW + timedelta(minutes=1):%Y-%m-%dT%H:%M+00:00}"]
-    assert "1 hours: 2 rows by the hour and 0 by the minute differ" in run(*hour, "--tenant", tenant.slug, "--dry-run")
-    assert "1 hours: 2 rows by the hour and 0 by the minute put right" in run(*hour, "--tenant", tenant.slug)
+    assert "1 hour: 2 rows by the hour and 0 by the minute differ" in run(*hour, "--tenant", tenant.slug, "--dry-run")
+    assert "1 hour: 2 rows by the hour and 0 by the minute put right" in run(*hour, "--tenant", tenant.slug)
     assert "2 rows by the hour and 0 by the minute put right" in run("--to", f"{NOW:%Y-%m-%dT%H:%M+00:00}")
     assert stored_sums(HourlyRollup) == right
 

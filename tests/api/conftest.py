@@ -16,6 +16,7 @@ from integrations.models import Tenant, User
 from integrations.providers.client import ProviderClient
 from integrations.providers.outcome import ProviderError, Result
 from tests.api.credentials import Doors, Headers
+from tests.api.noting import let_providers_note
 from tests.api.objects import BODIES
 from tests.api.operations import Operation
 
@@ -35,6 +36,11 @@ def _providers_are_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ProviderError(Result.NETWORK, f"No connection to {client.provider.label}.")
 
     monkeypatch.setattr(ProviderClient, "exchange", no_network)
+
+
+@pytest.fixture(autouse=True)
+def _actions_that_ask_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_providers_note(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from integrations.models import Role, Tenant, User
 from integrations.scopes import ALL, ROLE_SCOPES, Scope, meets
 from integrations.services.api_keys import IssuedKey, create_api_key, revoke_api_key
 from integrations.services.tenants import create_tenant
-from tests.api.objects import make_member
+from tests.api.objects import SAME_FOR_ALL, make_member
 from tests.api.operations import Operation
 
 Headers = Mapping[str, str]
@@ -127,7 +127,7 @@ def refused(operation: Operation, doors: Doors) -> dict[str, tuple[int, Headers]
         found["key without the scope"] = (403, doors.key(set(Scope) - operation.scopes))
     if operation.needed is None or not meets(ROLE_SCOPES[Role.MEMBER], operation.needed):
         found["another member"] = (403, doors.member(Role.MEMBER))
-    if set(operation.parameters) - {"provider"}:  # providers are the same for all
+    if set(operation.parameters) - SAME_FOR_ALL:
         found["other tenant's key"] = (404, doors.key([ALL], doors.other))
         found["other tenant's owner"] = (404, doors.member(Role.OWNER, doors.other))
     return found

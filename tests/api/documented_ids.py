@@ -10,7 +10,7 @@ from integrations.api.documents import document
 from tests.api.objects import OBJECTS
 
 # Names of parameters that mean an object without saying that they are ids.
-_MEAN_OBJECTS = {*OBJECTS, "owner"} - {"slot", "provider"}  # these are the same for all
+_MEAN_OBJECTS = {*OBJECTS, "owner"} - {"slot", "provider", "action"}  # these are the same for all
 
 
 def ids_in_bodies() -> set[tuple[str, str]]:

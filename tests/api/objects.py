@@ -22,6 +22,7 @@ from integrations.services.integrations import change_integration
 from integrations.services.invitations import invite_member
 from integrations.services.member_authority import PLATFORM
 from integrations.services.memberships import add_member
+from tests.api.noting import note
 from tests.integrations.messaging.stored_messages import make_message
 from tests.webhooks.delivery_steps import waiting
 from webhooks.models import Webhook
@@ -136,10 +137,16 @@ def _provider(tenant: Tenant, actor: Actor) -> Names:
     return ("github",)
 
 
+def _action(tenant: Tenant, actor: Actor) -> Names:
+    """So are their actions; in these tests each provider has this one."""
+    return (note.name,)
+
+
 Factory = Callable[[Tenant, Actor], Names]
 
 # By the parameter's name: makes such an object in a tenant.
 OBJECTS: Final[Mapping[str, Factory]] = {
+    "action": _action,
     "channel": _alert_channel,
     "delivery": _delivery,
     "integration": _integration,
@@ -156,6 +163,8 @@ OBJECTS: Final[Mapping[str, Factory]] = {
     "version": _credential_version,
     "webhook": _webhook,
 }
+# What a path says of a kind of thing, which is the same for all tenants and no object of one.
+SAME_FOR_ALL: Final = frozenset({"action", "provider"})
 # Those that belong to one member of the tenant: to the others, and to its API keys, they are not there.
 PERSONAL_OBJECTS: Final[Mapping[str, Factory]] = {
     "integration": _own_integration,
@@ -178,6 +187,8 @@ BODIES: Final[Mapping[str, Any]] = {
     "PATCH integrations/{integration}": {"enabled": False},
     "POST messages": {"channel": "sms", "to": "+4915112345678", "text": "Your order is on its way."},
     "POST messages/{message}/settle": {"state": "sent", "note": "Found in the provider's log."},
+    "POST integrations/{integration}/actions/{action}": {"text": "noted"},
+    "POST providers/{provider}/actions/{action}": {"text": "noted"},
     "POST members": {"email": "ada@example.org", "role": "member"},
     "PATCH members/{member}": {"role": "admin"},
     "POST integrations/{integration}/rotate": {"api_key": "n8n-key-of-another-day-0123456789", "untested": True},

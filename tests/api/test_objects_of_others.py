@@ -12,15 +12,14 @@ from integrations.scopes import ALL
 from tests.api.conftest import Ask
 from tests.api.contents import contents
 from tests.api.credentials import Doors
-from tests.api.objects import PERSONAL_OBJECTS, make_objects, names_of
+from tests.api.objects import PERSONAL_OBJECTS, SAME_FOR_ALL, make_objects, names_of
 from tests.api.operations import Operation, tenant_operations
 
-# Providers are the same for all.
-OPERATIONS = [operation for operation in tenant_operations() if set(operation.parameters) - {"provider"}]
-ON_PERSONAL = [operation for operation in OPERATIONS if set(operation.parameters) <= PERSONAL_OBJECTS.keys()]
+OPERATIONS = [operation for operation in tenant_operations() if set(operation.parameters) - SAME_FOR_ALL]
+ON_PERSONAL = [each for each in OPERATIONS if set(each.parameters) - SAME_FOR_ALL <= PERSONAL_OBJECTS.keys()]
 
 # What a path says of a kind of thing, which is no secret, and not of an object.
-KINDS = {"slot"}
+KINDS = {"slot", *SAME_FOR_ALL}
 
 pytestmark = pytest.mark.django_db
 
@@ -66,7 +65,9 @@ def test_tells_nothing_of_what_exists_elsewhere(operation: Operation, doors: Doo
 
 @pytest.mark.parametrize("operation", ON_PERSONAL, ids=str)
 def test_finds_no_object_of_another_member(operation: Operation, doors: Doors, ask: Ask) -> None:
-    values = {name: PERSONAL_OBJECTS[name](doors.tenant, doors.actor)[0] for name in operation.parameters}
+    same = make_objects(SAME_FOR_ALL, doors.tenant, doors.actor)
+    own = {name: make(doors.tenant, doors.actor)[0] for name, make in PERSONAL_OBJECTS.items()}
+    values = {name: {**same, **own}[name] for name in operation.parameters}
     callers = {"key": doors.key([ALL]), **{role: doors.member(role) for role in Role}}
     before = contents()
 
@@ -82,6 +83,7 @@ def _paths(operation: Operation, *, theirs: Tenant, mine: Tenant, doors: Doors) 
     return [
         operation.path({**own, name: reference})
         for name in operation.parameters
+        if name not in SAME_FOR_ALL
         for reference in names_of(name, theirs, doors.actor)
     ]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests.running_site import PASSWORD, ROOT, USERNAME, RunningSite
 
@@ -32,18 +32,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(skip)
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
+@pytest.fixture(scope="package")
+def running_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
     with RunningSite(tmp_path_factory.mktemp("site")) as running:
+        running.remember_the_start()
         yield running
 
 
 @pytest.fixture(scope="module")
-def browser_context() -> Iterator[BrowserContext]:
+def site(running_site: RunningSite) -> RunningSite:
+    """A site on which nobody but its operator has ever been."""
+    running_site.begin_anew()
+    return running_site
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        yield browser.new_context(viewport={"width": 1440, "height": 860}, locale="en-GB")
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser_context(chromium: Browser) -> Iterator[BrowserContext]:
+    context = chromium.new_context(viewport={"width": 1440, "height": 860}, locale="en-GB")
+    yield context
+    context.close()
 
 
 @pytest.fixture

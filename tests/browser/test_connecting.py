@@ -43,6 +43,8 @@ def test_connect_leads_to_the_provider_and_back(
         page.wait_for_url(change)
         expect(page.locator(".messagelist")).to_contain_text("GitHub is connected.")
         expect(page.get_by_role("link", name="Reconnect", exact=True)).to_be_visible()
+        # This server grants less than GitHub would.
+        expect(page.locator("#content-main")).to_contain_text("these scopes were not granted: repo, admin:repo_hook.")
         screenshot("admin-connected")
         assert [form["grant_type"] for form in server.token_requests] == ["authorization_code"]
         log = site.log_path.read_text(encoding="utf-8", errors="replace")

@@ -100,7 +100,7 @@ def test_reset_waits_for_engines_that_have_deliveries_in_hand(filled: Tenant, mo
     monkeypatch.setattr("config.management.commands.reset_db_preserve_admin.time.sleep", heartbeat)
     printed = run("reset_db_preserve_admin", "--yes")
     assert len(waited) == 2
-    assert "Waiting for 1 requests in flight" in printed
+    assert "Waiting for 1 request in flight" in printed
     assert Tenant.objects.count() == 0
 
 

@@ -24,6 +24,8 @@ from config.embedded import binaries as embedded_binaries
 from config.embedded.places import Account, places_of
 from tests.servers import remove
 
+pytestmark = pytest.mark.processes
+
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root runs the servers as another account")
 as_user = pytest.mark.skipif(os.getuid() == 0, reason="root runs the servers as another account")
 

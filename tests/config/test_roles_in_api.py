@@ -27,6 +27,7 @@ OBJECTS: dict[str, Callable[[Scene], str]] = {
 WITHOUT_SECRETS = {
     *(
         "key",
+        "action",
         "delivery",
         "recovery",
         "event",

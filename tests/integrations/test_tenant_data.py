@@ -27,6 +27,8 @@ EMPTY = [
     "integrations_invitation",
     "integrations_oauthgrant",
     "integrations_oauthstate",
+    "integrations_provideractionlease",
+    "integrations_provideractionstate",
 ]
 
 

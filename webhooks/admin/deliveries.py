@@ -23,6 +23,7 @@ from integrations.admin.badges import Tone, badge
 from integrations.admin.permissions import PlatformModelAdmin
 from integrations.admin.recent_rows import RecentRowsMixin, WhenFilter
 from integrations.admin.uncounted import UncountedPaginator
+from integrations.counting import counted
 from integrations.errors import ServiceError
 from integrations.models import Tenant
 from webhooks.admin.timing_bar import timing_bar, timing_label
@@ -162,7 +163,7 @@ class DeliveryAdmin(RecentRowsMixin, PlatformModelAdmin):
                 continue
             retried += len(answer.retried)
             refused += answer.refused.values()
-        self.message_user(request, f"{retried} deliveries are on their way again.")
+        self.message_user(request, f"{counted(retried, 'delivery is', 'deliveries are')} under way again.")
         for reason in sorted(set(refused)):
             self.message_user(request, f"{refused.count(reason)} are not: {reason}", messages.WARNING)
 

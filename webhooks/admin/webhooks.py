@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from integrations.admin.badges import active_badge
+from integrations.counting import counted
 from integrations.encryption.errors import EncryptionError
 from integrations.errors import ServiceError
 from webhooks.admin.glance import glance_at
@@ -139,7 +140,7 @@ class WebhookAdmin(TransferPages, WebhookPages):
             changes: WebhookFields = {"is_active": is_active}
             update_webhook(actor=self.actor(request), tenant=webhook.tenant, webhook_id=webhook.pk, changes=changes)
             changed += 1
-        self.message_user(request, f"{changed} webhooks {'enabled' if is_active else 'disabled'}.")
+        self.message_user(request, f"{counted(changed, 'webhook')} {'enabled' if is_active else 'disabled'}.")
 
     # --- Columns and fields ------------------------------------------------------------------------------------
 

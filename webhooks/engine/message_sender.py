@@ -11,6 +11,7 @@ import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
@@ -26,6 +27,8 @@ from integrations.messaging.loading import InDoubt, Loaded, Over, Ready, Unsenda
 from integrations.messaging.services.announcing import announce
 from integrations.providers.answers import Answer as ProviderAnswer
 from integrations.providers.messaging import Judgement, MessageRequest, MessageState, Verdict
+from integrations.providers.outcome import Result
+from integrations.services.integration_health import note_traffic
 from webhooks.engine.database import DATABASE_ERRORS, DatabaseThread
 from webhooks.engine.senders import Attempted, Claimed, Doubtful, Dropped, Ended, Job, Ledger, OnLostLease, Postponed
 from webhooks.engine.senders import Outcome as RowOutcome
@@ -38,7 +41,7 @@ TIMEOUT_SECONDS: Final = 30.0
 MAX_BODY: Final = 4_000
 MAX_WORDS: Final = 500
 _GATE_FAULT_SECONDS: Final = 5.0
-_TOO_MANY: Final = 429
+_TOO_MANY: Final = HTTPStatus.TOO_MANY_REQUESTS
 # Headers that say how something was sent, and never with what credentials.
 _SHOWN_HEADERS: Final = frozenset({"content-type", "accept", "user-agent"})
 _ENDS: Final = {
@@ -52,9 +55,10 @@ _ENDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class AttemptedMessage(Attempted):
-    """An attempt, and what it means for its message."""
+    """An attempt, and what it means for its message; of the integration's credentials of which version, if it has any."""
 
     report: Report
+    credential_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,22 @@ class MessageLedger:
                 announce(tenant_id, message_ids)
             except ServiceError as error:
                 logger.warning("messages_not_announced", tenant_id=str(tenant_id), reason=error.detail)
+        _note_traffic([outcome for outcome in outcomes if isinstance(outcome, AttemptedMessage)])
+
+
+def _note_traffic(attempts: Sequence[AttemptedMessage]) -> None:
+    """Let what providers made of the credentials bring connection tests forward; of several answers the last counts."""
+    seen: dict[tuple[UUID, UUID, int], Result] = {}
+    for attempt in attempts:
+        judgement, claimed = attempt.report.judgement, attempt.claimed
+        if attempt.credential_version is None or judgement is None:
+            continue
+        if judgement.verdict is Verdict.SENT:
+            seen[claimed.tenant_id, claimed.target_id, attempt.credential_version] = Result.OK
+        elif attempt.call.status_code == HTTPStatus.UNAUTHORIZED:
+            seen[claimed.tenant_id, claimed.target_id, attempt.credential_version] = Result.BAD_CREDENTIALS
+    for (tenant_id, integration_id, version), result in sorted(seen.items()):
+        note_traffic(tenant_id=tenant_id, integration_id=integration_id, credential_version=version, result=result)
 
 
 class MessageSender:
@@ -296,7 +316,8 @@ def _attempted(
         timestamp=started_at,
     )
     report = Report(claimed.delivery_id, job.number, started_at, judgement, is_over=decision.is_final)
-    return AttemptedMessage(claimed, call, decision, report)
+    version = loaded.credential_version if isinstance(loaded, Ready) else None
+    return AttemptedMessage(claimed, call, decision, report, version)
 
 
 def _decision(job: MessageJob, judgement: Judgement) -> Decision:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from integrations.counting import counted
 from integrations.encryption.fields import EncryptedJSONField, EncryptedTextField, SealedModel
 from integrations.encryption.secret import Secret
 from integrations.ids import uuid7
@@ -132,7 +133,7 @@ class WebhookStats(models.Model):
         verbose_name_plural = "webhook stats"
 
     def __str__(self) -> str:
-        return f"{self.total_calls} calls"
+        return f"{counted(self.total_calls, 'call')}"
 
 
 class WebhookRuntime(models.Model):

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics.archive import Archive, ArchiveError
 from analytics.retention import Purged, parse_age, purge_expired, purge_older_than
+from integrations.counting import counted
 from integrations.errors import NotFoundError
 from integrations.partitioning.partitions import PartitionBusyError
 from integrations.partitioning.retained import retained_tables
@@ -98,8 +99,8 @@ class Command(BaseCommand):
         for table in retained_tables():
             if rows := purged.get(table.model._meta.db_table):
                 self.stdout.write(
-                    f"{table.model._meta.db_table}: {rows.partitions} partitions (about {rows.rows_in_partitions} rows) "
-                    f"and {rows.rows} single rows {what}"
+                    f"{table.model._meta.db_table}: {counted(rows.partitions, 'partition')} (about {counted(rows.rows_in_partitions, 'row')}) "
+                    f"and {counted(rows.rows, 'single row')} {what}"
                 )
 
 

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.dateparse import parse_datetime
 
 from analytics.rebuilding import RebuiltRollups, rebuild_rollups
+from integrations.counting import counted
 from integrations.errors import InvalidInputError, NotFoundError
 from integrations.tenant_lookup import get_tenant
 
@@ -55,7 +56,8 @@ class Command(BaseCommand):
 
     def _report(self, rebuilt: RebuiltRollups, what: str) -> None:
         self.stdout.write(
-            f"{rebuilt.hours} hours: {rebuilt.hourly_rows} rows by the hour and {rebuilt.minute_rows} by the minute {what}"
+            f"{counted(rebuilt.hours, 'hour')}: {counted(rebuilt.hourly_rows, 'row')} by the hour and "
+            f"{rebuilt.minute_rows} by the minute {what}"
         )
 
 

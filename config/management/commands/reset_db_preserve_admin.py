@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from integrations.activity.actor import Actor
+from integrations.counting import counted
 from integrations.errors import NotFoundError
 from integrations.models import Tenant
 from integrations.services.tenants import delete_tenant
@@ -76,7 +77,7 @@ class Command(BaseCommand):
             busy := sum(owner.in_flight(stopped_at) for owner in tenant_data_owners())
         ) and time.monotonic() < give_up_at:
             if busy != said:
-                self.stdout.write(f"Waiting for {busy} requests in flight …")
+                self.stdout.write(f"Waiting for {counted(busy, 'request')} in flight …")
                 said = busy
             time.sleep(0.5)
         if busy:

@@ -23,6 +23,8 @@ const facts = (entries) => {
   return list;
 };
 
+const nameInWords = (name) => name.replaceAll("_", " ").replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
 const labelOf = (form, field) =>
   form.querySelector(`label[for="id_${FIELD_PREFIX}${field}"]`)?.textContent.replace(/:$/, "") ?? field;
 
@@ -34,7 +36,7 @@ const shown = (form, answer) => {
     return [line, facts(wrong.map(([field, reasons]) => [labelOf(form, field), reasons.join(" ")]))];
   }
   line.append(element("span", answer.result, `badge badge-${answer.tone}`), ` ${answer.message} (${answer.latency_ms} ms)`);
-  return [line, facts(Object.entries(answer.data).map(([name, value]) => [name.replaceAll("_", " "), value]))];
+  return [line, facts(Object.entries(answer.data).map(([name, value]) => [nameInWords(name), value]))];
 };
 
 const asked = async (form, section) => {
@@ -50,6 +52,13 @@ const asked = async (form, section) => {
   }
   return response.json();
 };
+
+// Without this script the page has another button, which loads a page of its own.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const section of document.querySelectorAll(".connection-test[hidden]")) {
+    section.hidden = false;
+  }
+});
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest(".connection-test button");

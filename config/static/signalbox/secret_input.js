@@ -10,3 +10,10 @@ document.addEventListener("click", (event) => {
   eye.textContent = hidden ? "Hide" : "Show";
   eye.setAttribute("aria-pressed", String(hidden));
 });
+
+// Without this script the button would do nothing.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const eye of document.querySelectorAll(".secret-eye")) {
+    eye.hidden = false;
+  }
+});

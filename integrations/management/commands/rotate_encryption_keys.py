@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from integrations.activity.actor import Actor
+from integrations.counting import counted
 from integrations.encryption.errors import KeyNotAtHandError
 from integrations.encryption.heartbeat import ALIVE_SECONDS
 from integrations.encryption.keyring import keyring
@@ -73,7 +74,7 @@ class Command(BaseCommand):
         fingerprint = keyring().current_fingerprint
         total = keys_to_rewrap().count()
         if dry_run:
-            self.stdout.write(f"{total} data keys would be wrapped by the master key {fingerprint}.")
+            self.stdout.write(f"{counted(total, 'data key')} would be wrapped by the master key {fingerprint}.")
             refuse_unaware_processes()
             return
         last = Progress(0, total, {})
@@ -83,11 +84,15 @@ class Command(BaseCommand):
                     self.stdout.write(f"{progress.rewrapped} of {total} data keys re-wrapped.")
                 last = progress
         except KeyboardInterrupt:
-            raise CommandError(f"Stopped, {keys_to_rewrap().count()} data keys remain: run this again.") from None
+            raise CommandError(
+                f"Stopped, {counted(keys_to_rewrap().count(), 'data key remains', 'data keys remain')}: run this again."
+            ) from None
         for reason in last.unwrappable.values():
             self.stderr.write(reason)
         if last.remaining:
-            raise CommandError(f"{last.remaining} data keys remain under another master key: run this again.")
+            raise CommandError(
+                f"{counted(last.remaining, 'data key remains', 'data keys remain')} under another master key: run this again."
+            )
         self.stdout.write(
             f"All data keys are wrapped by the master key {fingerprint}. "
             f"Nothing here needs ENCRYPTION_KEYS_PREVIOUS any more; backups made before now still do."
@@ -97,7 +102,9 @@ class Command(BaseCommand):
         tenant, is_platform_only = self._tenant(options["tenant"]), options["platform"]
         if options["dry_run"]:
             plan = plan_rotation(tenant=tenant, is_platform_only=is_platform_only)
-            self.stdout.write(f"{plan.keys} data keys would be replaced and {plan.values} values re-encrypted.")
+            self.stdout.write(
+                f"{counted(plan.keys, 'data key')} would be replaced and {counted(plan.values, 'value')} re-encrypted."
+            )
             refuse_unaware_processes()
             return
         last = None
@@ -126,8 +133,8 @@ class Command(BaseCommand):
 
     def _report(self, progress: data_key_rotation.Progress) -> None:
         self.stdout.write(
-            f"{progress.owners_done} of {progress.owners} owners done: {progress.keys_replaced} data keys replaced, "
-            f"{progress.values_moved} values re-encrypted."
+            f"{progress.owners_done} of {counted(progress.owners, 'owner')} done: {counted(progress.keys_replaced, 'data key')} replaced, "
+            f"{counted(progress.values_moved, 'value')} re-encrypted."
         )
 
     def _conclude(self, progress: data_key_rotation.Progress) -> None:
@@ -137,7 +144,7 @@ class Command(BaseCommand):
             raise CommandError("Not all could be done: run the same command again, it goes on from here.")
         if progress.unreadable:
             raise CommandError(
-                f"{len(progress.unreadable)} values do not open and were left as they are; their retired data keys "
+                f"{counted(len(progress.unreadable), 'value does', 'values do')} not open, and nothing was changed there; retired data keys of them "
                 f"cannot be destroyed. Store those secrets again."
             )
         self.stdout.write(

@@ -23,9 +23,9 @@ from integrations.messaging.models import CHANNEL_LABELS, Message
 from integrations.messaging.senders import environment_sender
 from integrations.models import Integration, Tenant
 from integrations.ports import message_queue
+from integrations.providers.base import Capability
 from integrations.providers.messaging import Channel, Messaging, OutgoingMessage, messaging_of
-from integrations.providers.registry import get_provider
-from integrations.resolution import Resolved, Source, resolve_slot
+from integrations.resolution import Resolved, resolve_slot, resolved_of
 
 _FREE_KEY: Final = """
     UPDATE messaging_message SET idempotency_key = '', fingerprint = ''
@@ -108,15 +108,14 @@ def _refuse_inactive(tenant: Tenant) -> None:
 
 def _resolved(tenant: Tenant, channel: Channel, integration_id: UUID | None, membership_id: UUID | None) -> Resolved:
     if integration_id is None:
-        return resolve_slot(tenant=tenant, slot=channel.value, membership_id=membership_id)
+        return resolve_slot(
+            tenant=tenant, slot=channel.value, membership_id=membership_id, capability=Capability.SEND_MESSAGE
+        )
     owners = Q(owner=None) if membership_id is None else Q(owner=None) | Q(owner_id=membership_id)
     integration = Integration.objects.filter(owners, tenant_id=tenant.id, id=integration_id).first()
     if integration is None:
         raise NotFoundError("There is no such integration.")
-    if not integration.enabled:
-        raise ConflictError(f"{integration.name} is switched off: activate the integration.")
-    source = Source.TENANT if integration.owner_id is None else Source.USER
-    return Resolved(source, get_provider(integration.provider), integration)
+    return resolved_of(integration).require(Capability.SEND_MESSAGE)
 
 
 def _messaging(resolved: Resolved, channel: Channel) -> Messaging:

@@ -40,7 +40,8 @@ _LIMITS: Final = frozenset({"Throttled", "Throttling", "ThrottlingException", "T
 def read_sms_attributes(client: ProviderClient, values: Values) -> ConnectionReport:
     """Read the SMS settings (`GetSMSAttributes`): free, and sends nothing."""
     answer = call(client, values, {"Action": "GetSMSAttributes"})
-    if "<GetSMSAttributesResponse" not in answer.text:
+    # The end, too: what was cut off on its way has no end.
+    if "</GetSMSAttributesResponse>" not in answer.text:
         raise answer.no_api() if answer.looks_like_html else answer.unexpected("it knows no SMS settings")
     found = {name: html.unescape(value).strip() for name, value in _ENTRY.findall(answer.text)}
     return ConnectionReport(

@@ -37,6 +37,7 @@ aws_sns = Provider(
         Field(
             name="session_token",
             label="Session token",
+            section="Further settings",
             help="Only with a temporary access key (ASIA…), which ends within hours.",
             example="ExampleSessionTokenForDocumentationOnly==",
             pattern=r"[A-Za-z0-9/+=_-]+",
@@ -77,6 +78,7 @@ aws_sns = Provider(
         Field(
             name="endpoint_url",
             label="Endpoint",
+            section="Further settings",
             help="Only for an endpoint of your own network; left out, it is AWS's in the region.",
             example="https://vpce-0123456789abcdef0-example.sns.eu-west-1.vpce.amazonaws.com",
             secret=False,

@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from integrations.providers.answers import Answer
-from integrations.providers.client import ProviderClient
+from integrations.providers.client import Explain, ProviderClient
 from integrations.providers.connection_test import ConnectionReport, number_in, text_in
 from integrations.providers.outcome import ProviderError, Result
 from integrations.providers.values import Values
@@ -65,26 +65,37 @@ def _report(values: Values, user: dict[str, object], account: dict[str, object],
     )
 
 
-def call(client: ProviderClient, values: Values, method: str, path: str, *, json: object = None) -> tuple[Answer, str]:
+def call(
+    client: ProviderClient,
+    values: Values,
+    method: str,
+    path: str,
+    *,
+    json: object = None,
+    explain: Explain | None = None,
+    header: str = UNDERSCORED_HEADER,
+) -> tuple[Answer, str]:
     """Make one request of the API with the access token; return its answer and the header that carried the token.
+
+    `header` is the one that carried it the last time, `explain` reads refusals, else this module's own.
 
     A server of one's own that does not accept the token is asked once more, by the header's other spelling: what was
     refused was not done, so this is safe for every method. Raises ProviderError.
     """
     url = f"{values['base_url']}{path}"
     token = values["api_access_token"]
+    explain = explain or explain_refusal
     try:
-        return client.request(
-            method, url, headers={UNDERSCORED_HEADER: token}, json=json, explain=explain
-        ), UNDERSCORED_HEADER
+        return client.request(method, url, headers={header: token}, json=json, explain=explain), header
     except ProviderError as error:
-        if error.result is not Result.BAD_CREDENTIALS or urlsplit(url).hostname == CLOUD:
+        is_last = header == HYPHENATED_HEADER or urlsplit(url).hostname == CLOUD
+        if error.result is not Result.BAD_CREDENTIALS or is_last:
             raise
     answer = client.request(method, url, headers={HYPHENATED_HEADER: token}, json=json, explain=explain)
     return answer, HYPHENATED_HEADER
 
 
-def explain(answer: Answer) -> ProviderError | None:
+def explain_refusal(answer: Answer) -> ProviderError | None:
     """Say what a refusal means; None where its status says it.
 
     A 401 without a code stands for an unknown token as well as for what its user may not do: only the text differs.

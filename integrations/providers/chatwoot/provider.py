@@ -10,6 +10,8 @@ from integrations.providers.chatwoot.connection import read_account
 _VISIBLE = r"[!-~]+"
 _ALONE = "Paste the token alone: no spaces and no letters outside ASCII."
 
+_ACTIONS = ("provision", "deprovision", "create_inbox", "create_agent_bot", "assign_agent_bot", "send_message")
+
 chatwoot = Provider(
     key="chatwoot",
     label="Chatwoot",
@@ -17,6 +19,7 @@ chatwoot = Provider(
     documentation=Path(__file__).with_name("doc.md"),
     capabilities=frozenset({Capability.TEST}),
     test=read_account,
+    actions=tuple(f"integrations.providers.chatwoot.actions.{name}" for name in _ACTIONS),
     fields=(
         Field(
             name="base_url",
@@ -57,6 +60,7 @@ chatwoot = Provider(
         Field(
             name="platform_token",
             label="Platform token",
+            section="Further settings",
             help="Of a platform app, made by the super admin of a server of one's own. Opens nothing but the platform API.",
             example="ExamplePlatformTokenForDocs1",
             pattern=_VISIBLE,

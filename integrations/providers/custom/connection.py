@@ -57,17 +57,27 @@ def _authentication(client: ProviderClient, values: Values) -> tuple[dict[str, s
             return {}, f"{quote(values['key_name'], safe='')}={quote(values['api_key'], safe='')}"
         case "oauth2":
             return {"Authorization": bearer(_access_token(client, values))}, ""
+        case "oauth2_code":
+            if "access_token" not in values:
+                message = f"{client.provider.label} is not connected yet: connect it, or enter a token."
+                raise ProviderError(Result.BAD_CREDENTIALS, message)
+            return {"Authorization": bearer(values["access_token"])}, ""
         case _:
             return {}, ""
 
 
 def _access_token(client: ProviderClient, values: Values) -> str:
-    """Get a token by client credentials (RFC 6749, section 4.4); the client names itself by Basic (section 2.3.1)."""
+    """Get a token by client credentials (RFC 6749, section 4.4); the client names itself as section 2.3.1 has it."""
     form = {"grant_type": "client_credentials", **({"scope": values["scope"]} if "scope" in values else {})}
-    client_id, client_secret = (quote(values[name], safe="") for name in ("client_id", "client_secret"))
+    headers = {"Accept": "application/json"}
+    if values["client_authentication"] == "basic":
+        client_id, client_secret = (quote(values[name], safe="") for name in ("client_id", "client_secret"))
+        headers["Authorization"] = basic(client_id, client_secret)
+    else:
+        form |= {"client_id": values["client_id"], "client_secret": values["client_secret"]}
     answer = client.post(
         values["token_url"],
-        headers={"Authorization": basic(client_id, client_secret), "Accept": "application/json"},
+        headers=headers,
         data=form,
         explain=_explain_token,
     )

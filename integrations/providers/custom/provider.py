@@ -7,11 +7,17 @@ from typing import Final
 
 from integrations.providers.base import Capability, Field, FieldKind, Provider
 from integrations.providers.custom.connection import call_test_path
+from integrations.providers.custom.examples import EXAMPLES
+from integrations.providers.oauth_fields import previous_secret_field
 
 # RFC 9110's tokens: what the name of a header may consist of.
 HEADER_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}"
 _WITHOUT_QUERY: Final = r"[^?]+"
 _PRINTABLE: Final = r"[!-~]+"
+_OAUTH2: Final = ("oauth2", "oauth2_code")
+_WITHOUT_PROTOCOL: Final = (
+    r"[^?#]+(?:\?(?!(?:[^#]*&)?(?:client_id|redirect_uri|response_type|scope|state|code_challenge(?:_method)?)=)[^#]*)?"
+)
 _PASTE: Final = "Paste it alone: no spaces and no letters outside ASCII."
 
 _ADDRESS: Final = (
@@ -41,6 +47,7 @@ _ADDRESS: Final = (
             ("header", "Key in a header"),
             ("query", "Key in the query"),
             ("oauth2", "OAuth2 client credentials"),
+            ("oauth2_code", "OAuth2, a person agrees"),
         ),
         default="none",
     ),
@@ -70,6 +77,7 @@ _CREDENTIALS: Final = (
     Field(
         name="password",
         label="Password",
+        used_when=("auth_type", ("basic",)),
         help="For Basic; left out, it is empty.",
         example="example password",
         max_length=1000,
@@ -101,8 +109,21 @@ _CREDENTIALS: Final = (
         help="For OAuth2: where client ID and secret are exchanged for a token.",
         example="https://login.example.com/oauth/token",
         secret=False,
-        required_when=("auth_type", ("oauth2",)),
+        required_when=("auth_type", _OAUTH2),
         kind=FieldKind.URL,
+        max_length=1000,
+    ),
+    Field(
+        name="authorize_url",
+        label="Authorization address",
+        help="For OAuth2 where a person agrees: the page that “Connect” leads to. Parameters that the API wants may stand in its "
+        "query, such as access_type=offline.",
+        example="https://login.example.com/oauth/authorize",
+        secret=False,
+        required_when=("auth_type", ("oauth2_code",)),
+        kind=FieldKind.URL,
+        pattern=_WITHOUT_PROTOCOL,
+        pattern_message="Without client_id, redirect_uri, response_type, scope, state and code_challenge: they are added.",
         max_length=1000,
     ),
     Field(
@@ -111,7 +132,7 @@ _CREDENTIALS: Final = (
         help="For OAuth2.",
         example="signalbox-example",
         secret=False,
-        required_when=("auth_type", ("oauth2",)),
+        required_when=("auth_type", _OAUTH2),
         pattern=_PRINTABLE,
         pattern_message=_PASTE,
     ),
@@ -120,14 +141,27 @@ _CREDENTIALS: Final = (
         label="Client secret",
         help="For OAuth2.",
         example="example-client-secret-for-documentation",
-        required_when=("auth_type", ("oauth2",)),
+        required_when=("auth_type", _OAUTH2),
         pattern=_PRINTABLE,
         pattern_message=_PASTE,
         max_length=1000,
     ),
+    previous_secret_field(used_when=("auth_type", _OAUTH2)),
+    Field(
+        name="client_authentication",
+        label="How the client names itself",
+        used_when=("auth_type", _OAUTH2),
+        help="For OAuth2: where client ID and client secret stand in a request for tokens.",
+        example="basic",
+        secret=False,
+        kind=FieldKind.CHOICE,
+        choices=(("basic", "In the header Authorization (Basic)"), ("body", "In the body")),
+        default="basic",
+    ),
     Field(
         name="scope",
         label="Scope",
+        used_when=("auth_type", _OAUTH2),
         help="For OAuth2: what is asked for, separated by spaces; many APIs want none.",
         example="read:tickets write:tickets",
         secret=False,
@@ -136,8 +170,40 @@ _CREDENTIALS: Final = (
         max_length=1000,
     ),
     Field(
+        name="pkce",
+        label="Proof key (PKCE)",
+        used_when=("auth_type", ("oauth2_code",)),
+        help="For OAuth2 where a person agrees: leave it on unless the API refuses it.",
+        example="on",
+        secret=False,
+        kind=FieldKind.CHOICE,
+        choices=(("on", "On"), ("off", "Off")),
+        default="on",
+    ),
+    Field(
+        name="access_token",
+        label="Access token",
+        used_when=("auth_type", _OAUTH2),
+        help="For OAuth2: comes from connecting, or by itself with client credentials.",
+        example="example-access-token-for-documentation",
+        pattern=_PRINTABLE,
+        pattern_message=_PASTE,
+        max_length=4000,
+    ),
+    Field(
+        name="refresh_token",
+        label="Refresh token",
+        used_when=("auth_type", ("oauth2_code",)),
+        help="For OAuth2 where a person agrees: comes from connecting, and renews the access token.",
+        example="example-refresh-token-for-documentation",
+        pattern=_PRINTABLE,
+        pattern_message=_PASTE,
+        max_length=4000,
+    ),
+    Field(
         name="credentials",
         label="Named credentials",
+        section="Named credentials and headers",
         help="A JSON object; {{name}} in headers, path, query and body stands for the value. Blank values are kept.",
         example='{"agent_id": "example-agent", "workspace_key": "example-workspace-key"}',
         kind=FieldKind.OBJECT,
@@ -146,6 +212,7 @@ _CREDENTIALS: Final = (
     Field(
         name="headers",
         label="Further headers",
+        section="Named credentials and headers",
         help="A JSON object of names and values, which may hold {{name}}. Sent with every request. Blank values are kept.",
         example='{"X-Workspace": "{{workspace_key}}"}',
         kind=FieldKind.OBJECT,
@@ -178,6 +245,7 @@ _TEST: Final = (
     Field(
         name="graphql_query",
         label="GraphQL query",
+        section="GraphQL",
         help="For GraphQL: a test sends it by POST to base address and test path instead of asking with GET.",
         example="query Me($id: ID!) { agent(id: $id) { id } }",
         secret=False,
@@ -187,6 +255,7 @@ _TEST: Final = (
     Field(
         name="graphql_variables",
         label="GraphQL variables",
+        section="GraphQL",
         help="A JSON object of names and texts, which may hold {{name}}. Blank values are kept.",
         example='{"id": "{{agent_id}}"}',
         kind=FieldKind.OBJECT,
@@ -203,4 +272,5 @@ custom = Provider(
     oauth2="integrations.providers.custom.oauth2.oauth2",
     test=call_test_path,
     fields=(*_ADDRESS, *_CREDENTIALS, *_TEST),
+    examples=EXAMPLES,
 )

@@ -34,6 +34,7 @@ def explain(answer: Answer) -> ProviderError | None:
 oauth2 = OAuth2(
     authorize_url=lambda values: f"{site_of(values)}/login/oauth/authorize",
     token_url=lambda values: f"{site_of(values)}/login/oauth/access_token",
+    free_address_field="base_url",
     scopes=("repo", "admin:repo_hook"),
     access_token_field="token",  # noqa: S106  (a name)
     rotates=True,

@@ -6,14 +6,22 @@ from pathlib import Path
 
 from integrations.providers.base import Capability, Field, FieldKind, Provider
 from integrations.providers.github.connection import DEFAULT_BASE, read_user
+from integrations.providers.oauth_fields import OWN_APP, previous_secret_field
 
 github = Provider(
     key="github",
     label="GitHub",
     slot="github",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST, Capability.OAUTH2}),
+    capabilities=frozenset({Capability.TEST, Capability.OAUTH2, Capability.NOTIFY}),
     oauth2="integrations.providers.github.oauth2.oauth2",
+    notify="integrations.providers.github.notifying.notify",
+    actions=(
+        "integrations.providers.github.notifying.notify",
+        "integrations.providers.github.notifying.dispatch",
+        "integrations.providers.github.hooks.create",
+        "integrations.providers.github.hooks.delete",
+    ),
     test=read_user,
     fields=(
         Field(
@@ -50,6 +58,7 @@ github = Provider(
         Field(
             name="base_url",
             label="API address",
+            section="An Enterprise Server",
             help=f"Left out, it is {DEFAULT_BASE}. An Enterprise Server answers at https://HOST/api/v3.",
             example="https://github.example.com/api/v3",
             secret=False,
@@ -62,6 +71,7 @@ github = Provider(
         Field(
             name="client_id",
             label="Client ID",
+            section=OWN_APP,
             help="Of your own app, to connect with it instead of the platform's.",
             example="Iv1.0123456789abcdef",
             secret=False,
@@ -73,15 +83,18 @@ github = Provider(
         Field(
             name="client_secret",
             label="Client secret",
+            section=OWN_APP,
             help="Beside the client ID.",
             example="example-client-secret-for-documentation",
             pattern=r"[!-~]+",
             pattern_message="Paste the client secret alone: no spaces and no letters outside ASCII.",
             max_length=500,
         ),
+        previous_secret_field(section=OWN_APP),
         Field(
             name="refresh_token",
             label="Refresh token",
+            section=OWN_APP,
             help="Comes from connecting where the app's tokens end; each use replaces it.",
             example="ghr_ExampleRefreshTokenForDocumentationOnly",
             pattern=r"[!-~]+",

@@ -17,6 +17,8 @@ from integrations.providers.values import Values
 
 # One host for accounts of every region.
 API: Final = "https://api.hubapi.com"
+DEFAULT_REGION: Final = "na1"
+REGIONS: Final = ((DEFAULT_REGION, "app.hubspot.com"), ("eu1", "Europe, app-eu1.hubspot.com"))
 TOKEN_URL: Final = f"{API}/oauth/2026-03/token"
 _FACTS: Final = ("accountType", "companyCurrency", "timeZone", "dataHostingLocation", "uiDomain")
 _CREDENTIALS: Final = frozenset({"INVALID_AUTHENTICATION", "EXPIRED_AUTHENTICATION"})

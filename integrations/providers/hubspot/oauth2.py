@@ -9,8 +9,17 @@ from datetime import timedelta
 
 from integrations.providers.answers import Answer
 from integrations.providers.connection_test import text_in
+from integrations.providers.hubspot.connection import DEFAULT_REGION
 from integrations.providers.oauth2 import OAuth2
 from integrations.providers.outcome import ProviderError, Result
+from integrations.providers.values import Values
+
+
+def authorize_url(values: Values) -> str:
+    """Return where a person agrees, which is where the account's people log in; tokens come from one address for all."""
+    region = values.get("region", DEFAULT_REGION)
+    host = "app.hubspot.com" if region == DEFAULT_REGION else f"app-{region}.hubspot.com"
+    return f"https://{host}/oauth/authorize"
 
 
 def explain(answer: Answer) -> ProviderError | None:
@@ -22,7 +31,7 @@ def explain(answer: Answer) -> ProviderError | None:
 
 
 oauth2 = OAuth2(
-    authorize_url="https://app.hubspot.com/oauth/authorize",
+    authorize_url=authorize_url,
     token_url="https://api.hubapi.com/oauth/2026-03/token",  # noqa: S106  (an address)
     scopes=(
         "oauth",

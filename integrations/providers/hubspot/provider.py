@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from integrations.providers.base import Capability, Field, Provider
-from integrations.providers.hubspot.connection import read_account
+from integrations.providers.base import Capability, Field, FieldKind, Provider
+from integrations.providers.hubspot.connection import DEFAULT_REGION, REGIONS, read_account
+from integrations.providers.oauth_fields import OWN_APP, previous_secret_field
 
 _VISIBLE: Final = r"[!-~]+"
 
@@ -32,6 +33,7 @@ hubspot = Provider(
         Field(
             name="client_id",
             label="Client ID",
+            section=OWN_APP,
             help="Of your own app, from its Auth tab.",
             example="01234567-89ab-cdef-0123-456789abcdef",
             secret=False,
@@ -43,6 +45,7 @@ hubspot = Provider(
         Field(
             name="client_secret",
             label="Client secret",
+            section=OWN_APP,
             help="Beside the client ID.",
             example="fedcba98-7654-3210-fedc-ba9876543210",
             required_without=("access_token",),
@@ -50,14 +53,26 @@ hubspot = Provider(
             pattern_message="Paste the client secret alone: no spaces and no letters outside ASCII.",
             max_length=200,
         ),
+        previous_secret_field(section=OWN_APP),
         Field(
             name="refresh_token",
             label="Refresh token",
+            section=OWN_APP,
             help="Comes from connecting your own app; access tokens are made with it.",
             example="eu1-0123-4567-89ab-cdef-example-refresh-token",
             pattern=_VISIBLE,
             pattern_message="Paste the token alone: no spaces and no letters outside ASCII.",
             max_length=2000,
+        ),
+        Field(
+            name="region",
+            label="Region",
+            help="Where people log in: app-eu1.hubspot.com is eu1. Connecting leads there; the API has one address for all.",
+            example="eu1",
+            secret=False,
+            kind=FieldKind.CHOICE,
+            choices=REGIONS,
+            default=DEFAULT_REGION,
         ),
         Field(
             name="portal_id",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from integrations.providers.base import Capability, Field, FieldKind, Provider
 from integrations.providers.intercom.connection import DEFAULT_REGION, REGIONS, read_workspace
-from integrations.providers.oauth_fields import oauth_fields
+from integrations.providers.oauth_fields import OWN_APP, oauth_fields
 
 intercom = Provider(
     key="intercom",
@@ -38,6 +38,7 @@ intercom = Provider(
             ),
             client_secret=("Beside the client ID.", "fedcba98-7654-3210-fedc-ba9876543210"),
             refresh_token=None,
+            section=OWN_APP,
         ),
     ),
 )

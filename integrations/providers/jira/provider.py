@@ -7,7 +7,7 @@ from pathlib import Path
 from integrations.providers.base import Capability, Field, FieldKind, Provider
 from integrations.providers.host_names import LABEL, PASTED_LENGTH, label_before
 from integrations.providers.jira.connection import DOMAIN, read_user
-from integrations.providers.oauth_fields import oauth_fields
+from integrations.providers.oauth_fields import OWN_APP, oauth_fields
 
 jira = Provider(
     key="jira",
@@ -52,6 +52,7 @@ jira = Provider(
         Field(
             name="cloud_id",
             label="Cloud ID",
+            section="Further settings",
             help="Needed for an API token with scopes, which works only through api.atlassian.com.",
             example="11223344-a1b2-4c3d-8e4f-a1b2c3d4e5f6",
             secret=False,
@@ -71,6 +72,7 @@ jira = Provider(
                 "eyJraWQiExampleRefreshTokenForDocumentation",
             ),
             instead=("api_token",),
+            section=OWN_APP,
         ),
     ),
 )

@@ -21,7 +21,7 @@ def read_workflows(client: ProviderClient, values: Values) -> ConnectionReport:
     if "api_key" not in values:
         return _webhooks_answer(client, values)
     answer = client.get(
-        f"{api_address(values)}/api/v1/workflows",
+        f"{_api(values)}/workflows",
         headers={"X-N8N-API-KEY": values["api_key"]},
         params={"limit": "1"},
         explain=explain,
@@ -59,7 +59,8 @@ def _webhooks_answer(client: ProviderClient, values: Values) -> ConnectionReport
 
 def explain(answer: Answer) -> ProviderError | None:
     """Say what an error of n8n's public API means; its texts vary from version to version, so the status counts."""
-    if answer.looks_like_html:
+    # A gateway's page says that n8n is down, or wants fewer requests; any other one stands where the API should be.
+    if answer.looks_like_html and answer.status < 500 and answer.status != 429:
         return answer.no_api()
     if answer.status == 401:
         message = "n8n does not accept the API key: it is wrong, has ended, or its owner was disabled."
@@ -79,6 +80,12 @@ def api_address(config: Mapping[str, object]) -> str:
         return str(api_url)
     base = urlsplit(str(config["base_url"]))
     return f"{base.scheme}://{base.netloc}"
+
+
+def _api(values: Values) -> str:
+    """Return where version 1 answers: below `/api`, unless the operator renamed it (N8N_PUBLIC_API_ENDPOINT)."""
+    address = api_address(values)
+    return address if address.endswith("/v1") else f"{address}/api/v1"
 
 
 def _host(address: str) -> str:

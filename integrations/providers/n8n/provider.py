@@ -34,7 +34,11 @@ n8n = Provider(
         Field(
             name="api_url",
             label="API address",
-            help="Where the public API answers; left out, it is the host of the webhook base address.",
+            section="Further settings",
+            help=(
+                "Where the public API answers; left out, it is the host of the webhook base address. "
+                "If the operator renamed its path, enter it up to /v1."
+            ),
             example="https://n8n.example.com",
             secret=False,
             kind=FieldKind.URL,

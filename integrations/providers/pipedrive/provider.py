@@ -6,7 +6,7 @@ from pathlib import Path
 
 from integrations.providers.base import Capability, Field, Provider
 from integrations.providers.host_names import LABEL, PASTED_LENGTH, label_before
-from integrations.providers.oauth_fields import oauth_fields
+from integrations.providers.oauth_fields import OWN_APP, oauth_fields
 from integrations.providers.pipedrive.connection import DOMAIN, read_user
 
 pipedrive = Provider(
@@ -48,6 +48,7 @@ pipedrive = Provider(
             client_secret=("Beside the client ID.", "exampleclientsecretfordocumentation01234"),
             refresh_token=("Comes along with the access token.", "1234567:7654321:examplerefreshtokenfordocumentation"),
             instead=("api_token",),
+            section=OWN_APP,
         ),
     ),
 )

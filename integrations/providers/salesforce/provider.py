@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from integrations.providers.base import Capability, Field, Provider
+from integrations.providers.oauth_fields import previous_secret_field
 from integrations.providers.salesforce.connection import DEFAULT_VERSION, read_user
 
 _SUFFIX: Final = ".my.salesforce.com"
@@ -65,9 +66,11 @@ salesforce = Provider(
             pattern=_VISIBLE,
             pattern_message="Paste the consumer secret alone: no spaces and no letters outside ASCII.",
         ),
+        previous_secret_field(section="Further settings"),
         Field(
             name="access_token",
             label="Access token",
+            section="Tokens",
             help="A session's token; it ends with the session, by default after two hours without use.",
             example="00DExampleOrgId!ExampleAccessTokenForDocumentationOnly",
             required_without=("client_secret",),
@@ -79,6 +82,7 @@ salesforce = Provider(
         Field(
             name="refresh_token",
             label="Refresh token",
+            section="Tokens",
             help="Comes with the access token when a person connects the org.",
             example="5AepExampleRefreshTokenForDocumentationOnly",
             pattern=_VISIBLE,
@@ -88,6 +92,7 @@ salesforce = Provider(
         Field(
             name="api_version",
             label="API version",
+            section="Further settings",
             help="Left out, it is v66.0.",
             example="v66.0",
             secret=False,

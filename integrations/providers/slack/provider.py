@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from integrations.providers.base import Capability, Field, FieldKind, Provider
+from integrations.providers.oauth_fields import OWN_APP, previous_secret_field
 from integrations.providers.slack.connection import who_am_i
 
 slack = Provider(
@@ -12,8 +13,10 @@ slack = Provider(
     label="Slack",
     slot="slack",
     documentation=Path(__file__).with_name("doc.md"),
-    capabilities=frozenset({Capability.TEST, Capability.OAUTH2}),
+    capabilities=frozenset({Capability.TEST, Capability.OAUTH2, Capability.NOTIFY}),
     oauth2="integrations.providers.slack.oauth2.oauth2",
+    notify="integrations.providers.slack.notifying.notify",
+    actions=("integrations.providers.slack.notifying.notify",),
     test=who_am_i,
     fields=(
         Field(
@@ -49,6 +52,7 @@ slack = Provider(
         Field(
             name="client_id",
             label="Client ID",
+            section=OWN_APP,
             help="Of your own app, to connect with it instead of the platform's.",
             example="1234567890.1234567890123",
             secret=False,
@@ -60,15 +64,18 @@ slack = Provider(
         Field(
             name="client_secret",
             label="Client secret",
+            section=OWN_APP,
             help="Beside the client ID.",
             example="example-client-secret-for-documentation",
             pattern=r"[!-~]+",
             pattern_message="Paste the client secret alone: no spaces and no letters outside ASCII.",
             max_length=500,
         ),
+        previous_secret_field(section=OWN_APP),
         Field(
             name="refresh_token",
             label="Refresh token",
+            section=OWN_APP,
             help="Comes from connecting where the app's tokens end; each use replaces it.",
             example="xoxe-1-example-refresh-token-for-documentation",
             pattern=r"[!-~]+",

@@ -42,6 +42,7 @@ twilio = Provider(
         Field(
             name="api_key_sid",
             label="API key SID",
+            section="An API key instead of the auth token",
             help="Of an API key, which is used instead of the auth token where there is one.",
             example="SK0123456789abcdef0123456789abcdef",
             secret=True,
@@ -52,6 +53,7 @@ twilio = Provider(
         Field(
             name="api_key_secret",
             label="API key secret",
+            section="An API key instead of the auth token",
             help="Shown once, when the key is made.",
             example="ExampleApiKeySecretForDocumentation",
             required_without=("auth_token",),

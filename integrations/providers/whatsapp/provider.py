@@ -49,6 +49,7 @@ whatsapp = Provider(
         Field(
             name="webhook_verify_token",
             label="Webhook verify token",
+            section="Webhooks from Meta",
             help="A text that you choose and also enter in Meta's webhook settings.",
             example="a-text-that-you-chose",
             max_length=256,
@@ -56,6 +57,7 @@ whatsapp = Provider(
         Field(
             name="app_secret",
             label="App secret",
+            section="Webhooks from Meta",
             help="Meta signs its webhooks with it. App settings, Basic.",
             example="0123456789abcdef0123456789abcdef",
             pattern=r"[0-9a-fA-F]{32}",
@@ -64,6 +66,7 @@ whatsapp = Provider(
         Field(
             name="phone_number",
             label="Phone number",
+            section="Further settings",
             help="The sender as people see it; only shown, never used for sending.",
             example="+16505551234",
             secret=False,
@@ -75,6 +78,7 @@ whatsapp = Provider(
         Field(
             name="api_version",
             label="Graph API version",
+            section="Further settings",
             help="Left out, it is v23.0. Meta ends a version about two years after it came.",
             example="v23.0",
             secret=False,

@@ -46,6 +46,7 @@ zendesk = Provider(
         Field(
             name="email",
             label="E-mail address",
+            section="An API token, while they last",
             help="Of the agent or admin for whom the API token is used.",
             example="johnny@example.com",
             secret=False,
@@ -56,6 +57,7 @@ zendesk = Provider(
         Field(
             name="api_token",
             label="API token",
+            section="An API token, while they last",
             help="Only if you still have one: they can no longer be made, and all end on 30 April 2027.",
             example="ExampleApiTokenForDocumentation0123456789",
             required_without=("access_token", "client_secret"),

@@ -26,6 +26,8 @@ from integrations.services.tenants import create_tenant
 from tests.running_site import ROOT, RunningSite, wait_until
 from webhooks.models import Webhook
 
+pytestmark = pytest.mark.processes
+
 
 def verify(site: RunningSite, *arguments: str) -> tuple[int, dict[str, Any], str]:
     done = subprocess.run(
@@ -181,7 +183,7 @@ def test_rows_in_a_default_partition_are_a_finding(transactional_db: None) -> No
             " VALUES ('00000000-0000-7000-8000-000000000000', gen_random_uuid(), '{}')"
         )
     assert look(servers.look_at_partitions) == [
-        "webhooks_payload has 1 rows in its default partition: ids of days far away, or of no day."
+        "webhooks_payload has 1 row in its default partition: ids of days far away, or of no day."
     ]
 
 

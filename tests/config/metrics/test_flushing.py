@@ -17,6 +17,8 @@ from integrations.process_metrics import REQUEST, TASK, UPPER_BOUNDS_SECONDS, Me
 from tests.config.metrics.scrapes import samples_of, value
 from tests.running_site import RunningSite, wait_until
 
+pytestmark = pytest.mark.processes
+
 ROUTE = "api/platform/tenants"
 
 

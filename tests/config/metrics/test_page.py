@@ -23,9 +23,13 @@ from tests.analytics.calls import call, record
 from tests.config.metrics.scrapes import scrape, value
 
 TOKEN = "t0ken-of-sixteen-and-more"
-NOW = datetime.now(UTC)
 
 pytestmark = pytest.mark.django_db
+
+
+def now() -> datetime:
+    """Return this moment: of the test, not of its collection, which may be in the hour before."""
+    return datetime.now(UTC)
 
 
 @pytest.mark.parametrize(
@@ -82,10 +86,10 @@ def test_deliveries_and_attempts_come_from_what_was_recorded(tenant: Tenant, oth
     before = scrape()
     record(
         [
-            call(tenant_id=tenant.id, timestamp=NOW, response_time_ms=60),
-            call(tenant_id=tenant.id, timestamp=NOW, response_time_ms=700, success=False, status_code=500,
+            call(tenant_id=tenant.id, timestamp=now(), response_time_ms=60),
+            call(tenant_id=tenant.id, timestamp=now(), response_time_ms=700, success=False, status_code=500,
                  error_kind="status", is_final=False),
-            call(tenant_id=other_tenant.id, timestamp=NOW, response_time_ms=59_000, success=False, status_code=None,
+            call(tenant_id=other_tenant.id, timestamp=now(), response_time_ms=59_000, success=False, status_code=None,
                  error_kind="timeout"),
         ]
     )  # fmt: skip
@@ -115,34 +119,34 @@ def totals() -> tuple[float, float]:
 
 
 def test_counters_never_shrink_when_a_tenant_goes(tenant: Tenant, other_tenant: Tenant) -> None:
-    record([call(tenant_id=tenant.id, timestamp=NOW) for _ in range(5)])
-    record([call(tenant_id=other_tenant.id, timestamp=NOW) for _ in range(2)])
+    record([call(tenant_id=tenant.id, timestamp=now()) for _ in range(5)])
+    record([call(tenant_id=other_tenant.id, timestamp=now()) for _ in range(2)])
     assert totals() == (7, 7)
     HourlyRollup.objects.filter(tenant_id=tenant.id).delete()
     assert totals() == (7, 7)
-    record([call(tenant_id=other_tenant.id, timestamp=NOW) for _ in range(6)])
+    record([call(tenant_id=other_tenant.id, timestamp=now()) for _ in range(6)])
     assert totals() == (8, 8)
 
 
 def test_counts_on_over_the_hours_and_adds_up_those_that_are_over(tenant: Tenant) -> None:
     """As if the site had been scraped for months, lastly five hours ago, and then for a long time not."""
     width = len(_COLUMNS)
-    hours = [PAST, NOW - timedelta(hours=80), NOW - timedelta(hours=75), NOW - timedelta(hours=5)]
+    hours = [PAST, now() - timedelta(hours=80), now() - timedelta(hours=75), now() - timedelta(hours=5)]
     for hour in hours:
         DeliveryHour.objects.create(hour=hour.replace(minute=0, second=0, microsecond=0), sums=[100] * width)
-    record([call(tenant_id=tenant.id, timestamp=NOW - timedelta(hours=hours)) for hours in (4, 5, 8, 20)])
+    record([call(tenant_id=tenant.id, timestamp=now() - timedelta(hours=hours)) for hours in (4, 5, 8, 20)])
 
     assert totals() == (401, 24 * 400 + 1)  # of 5 hours ago more was seen already; what is older came too late
     assert totals() == (401, 24 * 400 + 1)
     kept = DeliveryHour.objects.order_by("hour").values_list("hour", flat=True)
-    assert [hour for hour in kept if hour < NOW - timedelta(hours=72)] == [hours[0]]
+    assert [hour for hour in kept if hour < now() - timedelta(hours=72)] == [hours[0]]
     assert DeliveryHour.objects.get(hour=hours[0]).sums == [300] * width
 
 
 def test_reads_the_hours_of_this_table_by_its_key(tenant: Tenant) -> None:
     """However many years of rollups there are: none but the last hours' rows of each tenant is read."""
     old = [
-        HourlyRollup(tenant_id=tenant.id, target_id=target, hour=NOW - timedelta(hours=hour), calls=1)
+        HourlyRollup(tenant_id=tenant.id, target_id=target, hour=now() - timedelta(hours=hour), calls=1)
         for hour in range(2_000)
         for target in (uuid7(), uuid7())
     ]

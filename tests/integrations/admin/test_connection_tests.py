@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from integrations.activity.actor import Actor
+from integrations.admin.connection_tests import lines_of
 from integrations.models import Integration, Tenant, User
 from integrations.services.integrations import create_integration
 from tests.integrations.providers.tiny import use_tiny_provider
@@ -139,3 +140,23 @@ def test_action_leaves_to_the_sweep_what_would_take_too_long(
     assert "1 more will be tested within a minute or so." in page
     assert len(graph.calls) == 0
     assert Integration.objects.get().test_due_at > due
+
+
+def test_without_a_script_the_answer_is_a_page(admin_client: Client, tenant: Tenant, whatsapp: Integration) -> None:
+    as_a_browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    new = form(tenant=str(tenant.id), provider="whatsapp")
+    page = admin_client.post(NEW, new, headers=as_a_browser)
+    html = page.content.decode()
+    assert (page.status_code, page.templates[0].name) == (200, "admin/integrations/integration/tested.html")
+    assert '<span class="badge badge-good">ok</span>' in html
+    assert "<dt>quality rating</dt>" not in html  # this number has none
+    assert "<dt>verified name</dt><dd>Acme</dd>" in html
+    assert TOKEN not in html
+
+    page = admin_client.post(test_url(whatsapp), form(config_phone_number_id="+1"), headers=as_a_browser)
+    assert "<dt>phone_number_id</dt><dd>Digits only" in page.content.decode()
+
+
+def test_names_and_values_of_an_answer_are_put_into_words() -> None:
+    answer = {"result": "ok", "data": {"timeZone": "UTC", "has_workflows": True, "scopes": [], "roles": ["a", "b"]}}
+    assert lines_of(answer) == [("time zone", "UTC"), ("has workflows", "yes"), ("scopes", "none"), ("roles", "a, b")]

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -11,7 +13,8 @@ from django.urls import reverse
 from integrations.activity.actor import Actor
 from integrations.models import ActivityLog, Integration, Tenant
 from integrations.providers import registry
-from integrations.services.integrations import create_integration
+from integrations.providers.registry import get_provider
+from integrations.services.integrations import change_integration, create_integration
 
 ADD = "/admin/integrations/integration/add/"
 TOKEN = "EAATestAccessTokenThatIsLongEnoughToMask123456789"
@@ -38,7 +41,7 @@ def change_url(integration: Integration) -> str:
 
 
 def form_data(**values: str) -> dict[str, str]:
-    base = {"name": "WhatsApp", "description": "", "enabled": "on", "metadata": "{}"}
+    base = {"name": "WhatsApp", "description": "", "enabled": "on", "metadata": "{}", "capabilities": "send_message"}
     public = {f"config_{name}": value for name, value in WHATSAPP.items() if name != "access_token"}
     return {**base, **public, "config_access_token": "", **values}
 
@@ -167,3 +170,46 @@ def test_switching_without_the_new_providers_secrets_is_refused(admin_client: Cl
 
 def test_switching_is_not_offered_where_no_other_provider_fits(admin_client: Client, whatsapp: Integration) -> None:
     assert "Switch provider" not in admin_client.get(change_url(whatsapp)).content.decode()
+
+
+def test_tenant_may_be_chosen_by_its_slug(admin_client: Client, tenant: Tenant) -> None:
+    page = admin_client.get(ADD, {"tenant": "", "slug": f" {tenant.slug.upper()} ", "provider": "n8n"})
+    assert 'name="config_base_url"' in page.content.decode()
+    for given, said in (({"slug": "nobody"}, "slug"), ({}, "tenant"), ({"slug": "nul\0"}, "slug")):
+        page = admin_client.get(ADD, {**given, "provider": "n8n"})
+        assert list(page.context["form"].errors) == [said]
+
+
+def test_rarely_needed_fields_are_folded_away_until_they_have_a_value(
+    admin_client: Client, whatsapp: Integration, admin_actor: Actor
+) -> None:
+    def folded() -> list[str]:
+        fieldsets = admin_client.get(change_url(whatsapp)).context["adminform"]
+        return [fieldset.name for fieldset in fieldsets if fieldset.is_collapsible]
+
+    assert folded() == ["Webhooks from Meta", "Further settings", "Metadata"]
+    change_integration(actor=admin_actor, integration=whatsapp, values={"webhook_verify_token": "a-text"})
+    assert folded() == ["Further settings", "Metadata"]
+
+
+def test_examples_fill_in_what_is_public(admin_client: Client, tenant: Tenant) -> None:
+    html = admin_client.get(ADD, {"tenant": str(tenant.id), "provider": "custom"}).content.decode()
+    fill_in = re.findall(r'<a href="(\?tenant=[^"]*)">Fill in</a>', html)
+    assert len(fill_in) == len(get_provider("custom").examples)
+    assert "key_example0123456789abcdef" in html  # an example of a token is shown, and not filled in
+    filled = admin_client.get(f"{ADD}{unescape(fill_in[0])}").content.decode()
+    assert 'value="https://api.retellai.com"' in filled
+    assert '<option value="bearer" selected>' in filled
+    assert "key_example" not in fill_in[0]
+
+
+def test_replacing_asks_for_what_the_authentication_has(
+    admin_client: Client, tenant: Tenant, admin_actor: Actor
+) -> None:
+    values = {"base_url": "https://api.example.com", "auth_type": "bearer", "token": "a-token"}
+    custom = create_integration(actor=admin_actor, tenant=tenant, provider="custom", values=values)
+    page = admin_client.get(reverse("admin:integrations_integration_rotate", args=[custom.pk]))
+    assert list(page.context["form"].fields) == [
+        *("config_token", "config_credentials", "config_headers", "config_graphql_variables"),
+        "untested",
+    ]

@@ -123,7 +123,7 @@ def test_resets_two_step_log_in(admin_client: Client, sam: User) -> None:
     data = {"action": "reset_two_step_log_in", "_selected_action": [str(sam.pk)]}
     page = admin_client.post(LIST, data, follow=True).content.decode()
 
-    assert "1 people log in with their password alone" in page
+    assert "1 person logs in with a password alone" in page
     assert not StaffDevice.objects.exists()
     assert session.get("/admin/").status_code == 302
     assert ActivityLog.objects.get(verb="two_step.disabled").actor_name == "ada"

@@ -64,8 +64,13 @@ def test_names_are_filled_in_where_they_stand(api: APIClient, url: str) -> None:
     ("change", "field", "reason"),
     [
         ({"auth_type": "basic"}, "username", "This field is required when auth_type is basic."),
-        ({"auth_type": "oauth2"}, "token_url", "This field is required when auth_type is oauth2."),
-        ({"auth_type": "magic"}, "auth_type", "Must be one of none, bearer, basic, header, query, oauth2."),
+        ({"auth_type": "oauth2"}, "token_url", "This field is required when auth_type is oauth2 or oauth2_code."),
+        ({"auth_type": "oauth2_code"}, "authorize_url", "This field is required when auth_type is oauth2_code."),
+        (
+            {"auth_type": "magic"},
+            "auth_type",
+            "Must be one of none, bearer, basic, header, query, oauth2, oauth2_code.",
+        ),
         ({"credentials": {"a b": "x"}}, "credentials", "A name consists of letters, digits and underscores"),
         ({"credentials": {"key": 5}}, "credentials", "key: must be a text that is not blank."),
         ({"credentials": ["x"]}, "credentials", "Must be a JSON object"),
@@ -76,6 +81,7 @@ def test_names_are_filled_in_where_they_stand(api: APIClient, url: str) -> None:
         ({"test_path": "@evil.example.com/"}, "test_path", "A path that begins with a slash"),
         ({"base_url": "https://10.0.0.1"}, "base_url", "private or reserved network"),
         ({"token_url": "https://169.254.169.254/latest"}, "token_url", "private or reserved network"),
+        ({"authorize_url": "https://169.254.169.254/authorize"}, "authorize_url", "private or reserved network"),
     ],
 )
 def test_wrong_values_are_named(api: APIClient, url: str, change: dict[str, Any], field: str, reason: str) -> None:

@@ -43,6 +43,8 @@ def test_tells_of_a_provider_what_a_form_needs(tenant_api: TenantAPI) -> None:
         "slot": "jira",
         "capabilities": ["oauth2", "test"],
         "documentation": "docs/providers/jira.md",
+        "actions": [],
+        "examples": [],
     }
     assert list(fields)[:4] == ["site", "email", "api_token", "cloud_id"]
     assert fields["site"] == {
@@ -55,6 +57,8 @@ def test_tells_of_a_provider_what_a_form_needs(tenant_api: TenantAPI) -> None:
         "required_without": [],
         "required_with": [],
         "required_when": None,
+        "used_when": None,
+        "section": "",
         "pattern": "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
         "pattern_message": "What stands before .atlassian.net: letters, digits and hyphens, such as your-domain.",
         "normalised": True,
@@ -85,6 +89,21 @@ def test_tells_of_a_condition_which_field_and_which_values(
     jira = next(provider for provider in all_providers() if provider.key == "jira")
     monkeypatch.setattr("integrations.api.providers.all_providers", lambda: [conditional(jira)])
     assert one(tenant_api(), "jira")["fields"][1]["required_when"] == {"field": "site", "values": ["a", "b"]}
+
+
+def test_tells_where_fields_belong_and_how_they_go_together(tenant_api: TenantAPI) -> None:
+    custom = one(tenant_api(), "custom")
+    fields = {field["name"]: field for field in custom["fields"]}
+    assert fields["headers"]["section"] == "Named credentials and headers"
+    assert (
+        fields["token"]["used_when"] == fields["token"]["required_when"] == {"field": "auth_type", "values": ["bearer"]}
+    )
+    assert (fields["password"]["used_when"], fields["password"]["required_when"]) == (
+        {"field": "auth_type", "values": ["basic"]},
+        None,
+    )
+    assert custom["examples"][0]["title"] == "Bearer token: Retell AI"
+    assert custom["examples"][0]["values"]["base_url"] == "https://api.retellai.com"
 
 
 def conditional(provider: Provider) -> Provider:

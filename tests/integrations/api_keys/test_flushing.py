@@ -15,6 +15,8 @@ from integrations.api_keys.key_text import PATTERN
 from integrations.api_keys.usage import UsageCounter
 from tests.running_site import RunningSite, wait_until
 
+pytestmark = pytest.mark.processes
+
 
 def test_counts_are_written_when_gunicorn_is_told_to_stop(tmp_path_factory: pytest.TempPathFactory) -> None:
     with RunningSite(tmp_path_factory.mktemp("site")) as site:

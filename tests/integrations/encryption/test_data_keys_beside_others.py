@@ -27,7 +27,7 @@ from tests.integrations.encryption.test_rotating_data_keys import keys_of, rotat
 from tests.integrations.encryption.waiting import wait_until
 from webhooks.models import Webhook
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 
 @contextmanager

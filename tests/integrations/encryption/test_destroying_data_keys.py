@@ -52,7 +52,7 @@ def test_writes_what_it_destroyed(tenant: Tenant) -> None:
 
 def test_keeps_a_key_with_one_value_left(webhook: Webhook, other_tenant: Tenant) -> None:
     damage(webhook, "auth_token")
-    with pytest.raises(CommandError, match="do not open"):
+    with pytest.raises(CommandError, match="1 value does not open"):
         rotate()
     kept = DataKey.objects.get(tenant=webhook.tenant, state=DataKeyState.RETIRED)
     output = StringIO()

@@ -93,7 +93,7 @@ def test_dry_run_changes_nothing(tenant: Tenant, new_key_first: Callable[[], Non
     before = DataKey.objects.get().wrapped_key
     new_key_first()
 
-    assert rotate("--dry-run") == f"1 data keys would be wrapped by the master key {NEW_FINGERPRINT}.\n"
+    assert rotate("--dry-run") == f"1 data key would be wrapped by the master key {NEW_FINGERPRINT}.\n"
     assert DataKey.objects.get().wrapped_key == before
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from integrations.activity.actor import Actor
+from integrations.counting import counted
 from integrations.encryption.data_keys import active_cipher, forget_data_keys
 from integrations.encryption.errors import DestroyedKeyError, UnreadableSecretError
 from integrations.encryption.models import DataKey, DataKeyRotation, DataKeyState, ProcessHeartbeat
@@ -86,7 +87,7 @@ def test_replaces_only_the_keys_that_were_named(webhook: Webhook, device: StaffD
     arguments = ("--tenant", webhook.tenant.slug) if whose == "tenant" else ("--platform",)
     moved = 3 if whose == "tenant" else 1
 
-    assert f"1 of 1 owners done: 1 data keys replaced, {moved} values re-encrypted." in rotate(*arguments)
+    assert f"1 of 1 owner done: 1 data key replaced, {counted(moved, 'value')} re-encrypted." in rotate(*arguments)
     assert keys_of(webhook.tenant) == (["retired", "active"] if whose == "tenant" else ["active"])
     assert keys_of(None) == (["active"] if whose == "tenant" else ["retired", "active"])
 
@@ -103,7 +104,7 @@ def test_dry_run_counts_and_changes_nothing(webhook: Webhook, other_tenant: Tena
     before = stored(webhook, "auth_token")
 
     assert rotate("--dry-run") == "2 data keys would be replaced and 3 values re-encrypted.\n"
-    assert rotate("--dry-run", "--tenant", "other") == "1 data keys would be replaced and 0 values re-encrypted.\n"
+    assert rotate("--dry-run", "--tenant", "other") == "1 data key would be replaced and 0 values re-encrypted.\n"
     assert stored(webhook, "auth_token") == before
     assert set(DataKey.objects.values_list("state", flat=True)) == {"active"}
     assert not DataKeyRotation.objects.exists()
@@ -151,7 +152,7 @@ def test_names_what_does_not_open_and_moves_the_rest(tenant: Tenant, make_webhoo
     before = stored(tampered, "auth_token")
     errors = StringIO()
 
-    with pytest.raises(CommandError, match="1 values do not open and were left as they are"):
+    with pytest.raises(CommandError, match="1 value does not open"):
         call_command("rotate_encryption_keys", "--data-keys", stdout=StringIO(), stderr=errors)
     assert errors.getvalue() == (
         f"The stored value in webhooks.Webhook.auth_token of row {tampered.pk} does not open under its key: "

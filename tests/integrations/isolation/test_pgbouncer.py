@@ -23,7 +23,10 @@ THREADS = 8
 ROUNDS = 15
 OPTIONS = "-c idle_in_transaction_session_timeout=60000"
 
-pytestmark = pytest.mark.skipif(binary() is None, reason="needs pgbouncer (Debian: apt-get install pgbouncer)")
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(binary() is None, reason="needs pgbouncer (Debian: apt-get install pgbouncer)"),
+]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.integrations.isolation.databases import connected
 
 ROOT = Path(__file__).resolve().parents[3]
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.processes, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -151,6 +151,14 @@ def test_an_integration_must_be_active_and_able(tenant: Tenant, integration: Int
     assert nothing_is_stored()
 
 
+def test_nothing_is_sent_with_what_may_not_send(tenant: Tenant, integration: Integration) -> None:
+    change_integration(actor=ACTOR, integration=integration, values={}, capabilities={"send_message": False})
+    for chosen in (None, integration.id):
+        with pytest.raises(ConflictError, match=r"set capabilities\.send_message to true"):
+            send(tenant, integration_id=chosen)
+    assert nothing_is_stored()
+
+
 def test_an_inactive_tenant_sends_nothing(tenant: Tenant, integration: Integration) -> None:
     Tenant.objects.update(is_active=False)
     with pytest.raises(NotAllowedError, match="inactive"):

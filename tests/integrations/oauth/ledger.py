@@ -45,6 +45,7 @@ ledger = Provider(
         ),
         Field(name="client_id", label="Client ID", help="Test.", example="client", secret=False),
         _secret("client_secret"),
+        _secret("client_secret_previous"),
         _secret("access_token"),
         _secret("refresh_token"),
     ),

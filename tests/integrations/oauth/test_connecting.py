@@ -19,7 +19,7 @@ from integrations.services.integrations import create_integration
 from integrations.services.oauth_connecting import start_connection
 from integrations.services.oauth_sweep import forget_states
 from tests.integrations.people import client_of, join
-from tests.oauth_server import CLIENT_ID, CLIENT_SECRET, OAuthServer
+from tests.oauth_server import CLIENT_ID, CLIENT_SECRET, OAuthServer, as_json
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CALLBACK = "/oauth/ledger/callback"
@@ -175,6 +175,37 @@ def test_previous_secret_of_the_platforms_app_is_tried(
     assert "client_secret" not in made.config
 
 
+class TestScopesThatWereNotGranted:
+    def fewer(self, own_app: Integration, server: OAuthServer, scope: str) -> Any:
+        parameters = server.consent(start(own_app))
+        body = as_json(access_token="a-token", refresh_token="a-refresh-token", token_type="Bearer", scope=scope)
+        server.answers.append((200, "application/json", body))
+        return back(parameters)
+
+    def test_connection_is_kept_and_they_are_named(
+        self, own_app: Integration, server: OAuthServer, platform_admin: User
+    ) -> None:
+        answer = self.fewer(own_app, server, "other")
+        assert answer.status_code == 200
+        assert "Ledger did not grant read: what needs it will be refused." in answer.content.decode()
+        assert Integration.objects.get().config["access_token"].reveal() == "a-token"
+        entry = ActivityLog.objects.get(verb="integration.scopes_missing")
+        assert (entry.actor_name, entry.detail) == ("ada", "not granted: read")
+        client = Client()
+        client.force_login(platform_admin)
+        address = f"/admin/integrations/integration/{own_app.id}/change/"
+        assert "these scopes were not granted: read." in client.get(address).content.decode()
+
+        # Whoever agrees to all of it is rid of the sentence.
+        assert back(server.consent(start(own_app))).status_code == 200
+        assert "these scopes were not granted" not in client.get(address).content.decode()
+        assert ActivityLog.objects.filter(verb="integration.scopes_missing").count() == 1
+
+    def test_server_that_tells_no_scopes_granted_all(self, own_app: Integration, server: OAuthServer) -> None:
+        assert "did not grant" not in self.fewer(own_app, server, "").content.decode()
+        assert not ActivityLog.objects.filter(verb="integration.scopes_missing").exists()
+
+
 @pytest.mark.parametrize(
     "target",
     ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "http:///evil.example"],
@@ -276,3 +307,41 @@ class TestAdmin:
         assert "Ledger is connected." in page
         assert f'<a href="{connect}">Reconnect</a>' in page
         assert Integration.objects.get().updated_by_name == "ada"
+
+    def test_add_by_connecting(self, client: Client, tenant: Tenant, server: OAuthServer, platform_app: None) -> None:
+        add = client.get("/admin/integrations/integration/add/").content.decode()
+        assert 'formaction="/admin/integrations/integration/connect/"' in add
+        address = f"/admin/integrations/integration/connect/?tenant={tenant.pk}&provider=ledger"
+        page = client.get(address).content.decode()
+        assert 'name="config_base_url"' in page
+        assert 'name="config_client_secret"' not in page
+        with_switches = client.get(address.replace("ledger", "github")).content.decode()
+        assert 'name="config_repository"' in with_switches
+        assert 'name="capabilities"' not in with_switches
+        assert "/oauth/ledger/callback" in page
+        wrong = client.post(address, {"config_base_url": "nonsense"}).content.decode()
+        assert "errorlist" in wrong
+
+        page = client.post(address, {"config_base_url": server.url}).content.decode()
+        assert not Integration.objects.exists()
+        url = page.split('<p><a href="')[1].split('"')[0].replace("&amp;", "&")
+        # The state belongs to this browser.
+        assert back(server.consent(url)).status_code == 400
+        answer = back(server.consent(url), client)
+        assert (answer.status_code, answer["Location"]) == (302, "/admin/integrations/integration/")
+        made = Integration.objects.get()
+        assert (made.tenant_id, made.config["base_url"], made.created_by_name) == (tenant.id, server.url, "ada")
+        assert made.config["access_token"].reveal() in server.state.access_tokens
+
+    def test_add_by_connecting_says_what_is_in_its_way(
+        self, client: Client, tenant: Tenant, server: OAuthServer
+    ) -> None:
+        start = "/admin/integrations/integration/connect/"
+        page = client.get(f"{start}?tenant={tenant.pk}&provider=twilio", follow=True).content.decode()
+        assert "Twilio is not connected by OAuth2: enter its credentials." in page
+        assert client.get(f"{start}?tenant=1&provider=ledger").status_code == 302
+        address = f"{start}?tenant={tenant.pk}&provider=ledger"
+        assert "The platform has none" in client.get(address).content.decode()
+        page = client.post(address, {"config_base_url": server.url}).content.decode()
+        assert "There is no OAuth app of Ledger" in page
+        assert not OAuthState.objects.exists()

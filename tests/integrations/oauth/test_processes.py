@@ -22,7 +22,7 @@ from integrations.services import oauth_tokens
 from integrations.services.oauth_tokens import access_token
 from tests.oauth_server import OAuthServer
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 Connected = Callable[..., Integration]
 Start = Callable[[Integration, int], "subprocess.Popen[str]"]
 

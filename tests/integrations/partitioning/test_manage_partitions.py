@@ -83,9 +83,9 @@ def test_list_changes_nothing_and_shows_every_partition() -> None:
 
 def test_fails_when_rows_stay_in_a_default_partition() -> None:
     write_payload(UUID(int=1))
-    answer = as_json(fails=f"{TABLE} has 1 rows in its default partition")
+    answer = as_json(fails=f"{TABLE} has 1 row in its default partition")
     assert of_payloads(answer)["default_rows"] == 1
-    assert answer["findings"] == [f"{TABLE} has 1 rows in its default partition: ids of days far away, or of no day."]
+    assert answer["findings"] == [f"{TABLE} has 1 row in its default partition: ids of days far away, or of no day."]
 
 
 def test_fails_when_tomorrow_has_no_partition() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 import logging
 import re
@@ -19,15 +18,10 @@ from integrations.providers.connection_test import TestOutcome, run_connection_t
 from integrations.providers.outcome import MAX_MESSAGE, Result
 from integrations.providers.registry import all_providers
 from integrations.providers.values import Values
-from tests.integrations.providers.connection_cases.case import HTML, REQUIRED, Case
+from tests.integrations.providers.connection_cases.case import HTML, REQUIRED, Case, cases_of, impossible, outcome_of
 
 TESTABLE = [provider for provider in all_providers() if provider.can(Capability.TEST)]
 EVERY_PROVIDER = pytest.mark.parametrize("provider", TESTABLE, ids=lambda provider: provider.key)
-
-
-def cases_of(provider: Provider) -> list[Case]:
-    module = importlib.import_module(f"tests.integrations.providers.connection_cases.{provider.key}")
-    return module.CASES
 
 
 EVERY_CASE = pytest.mark.parametrize(
@@ -56,15 +50,6 @@ NONSENSE = [
 ]
 
 
-def outcome_of(provider: Provider, case: Case) -> TestOutcome:
-    with responses.RequestsMock() as mock:
-        for reply in case.replies:
-            reply.register(mock)
-        outcome = run_connection_test(provider, case.opened(provider))
-        assert [call.request.method for call in mock.calls] == [reply.method for reply in case.replies]
-    return outcome
-
-
 def assert_shows_no_secret(outcome: TestOutcome, values: Values, log: str) -> None:
     shown = f"{json.dumps(dataclasses.asdict(outcome), default=str)} {outcome.message} {log}"
     for secret in values.secrets():
@@ -85,9 +70,11 @@ def first_values(provider: Provider) -> Values:
 
 @EVERY_PROVIDER
 def test_brings_a_case_for_each_way_in_which_a_test_can_end(provider: Provider) -> None:
-    names = [case.name for case in cases_of(provider)]
+    names, cannot = [case.name for case in cases_of(provider)], impossible(provider)
     assert len(set(names)) == len(names)
-    assert set(names) >= REQUIRED
+    assert {*names, *cannot} >= set(REQUIRED)
+    assert not set(names) & set(cannot)
+    assert all(reason.endswith(".") for reason in cannot.values())
 
 
 @EVERY_CASE

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from integrations.encryption.masking import mask
 from integrations.models import Integration
 from integrations.providers.base import RESERVED_NAMES, Capability, Field, FieldKind, Provider
+from integrations.providers.reference import smallest_example
 from integrations.providers.registry import (
     PROVIDERS,
     SHARED_SLOTS,
@@ -198,3 +199,36 @@ def test_models_take_their_choices_from_the_registry_without_a_migration() -> No
         assert field.deconstruct()[3]["choices"] is choices
     with pytest.raises(ValidationError, match="is not a valid choice"):
         Integration._meta.get_field("provider").clean("no-such-thing", None)
+
+
+@EVERY_PROVIDER
+def test_examples_can_be_stored_as_they_are_and_say_how_fields_go_together(provider: Provider) -> None:
+    assert len({example.title for example in provider.examples}) == len(provider.examples)
+    for example in provider.examples:
+        assert provider.problems(example.values) == {}, example.title
+        assert len(example.values) > 1
+        assert not example.note or example.note.endswith(".")
+
+
+@EVERY_PROVIDER
+def test_what_everybody_has_to_fill_in_is_not_folded_away(provider: Provider) -> None:
+    folded = {field.name for field in provider.fields if field.section}
+    assert not folded & {field.name for field in provider.fields if field.required}
+    assert not folded & set(smallest_example(provider))
+
+
+@EVERY_PROVIDER
+def test_field_that_a_form_hides_depends_on_a_choice(provider: Provider) -> None:
+    fields = {field.name: field for field in provider.fields}
+    for field in provider.fields:
+        if field.matters_when:
+            other, values = field.matters_when
+            assert set(values) <= set(dict(fields[other].choices)), field.name
+
+
+def test_custom_has_an_example_of_each_kind_of_authentication_and_of_graphql() -> None:
+    custom = get_provider("custom")
+    kinds = dict(next(field.choices for field in custom.fields if field.name == "auth_type"))
+    assert {example.values["auth_type"] for example in custom.examples} == set(kinds)
+    assert any("graphql_query" in example.values for example in custom.examples)
+    assert any("Retell AI" in example.title for example in custom.examples)

@@ -20,6 +20,7 @@ REGION = Field(
 EMAIL = Field(name="email", label="E-mail", help="Whose.", example="a@example.com", secret=False, kind=FieldKind.EMAIL)
 QUERY = Field(name="query", label="Query", help="What.", example="{ me }", secret=False, kind=FieldKind.MULTILINE)
 NAMED = Field(name="credentials", label="Credentials", help="By name.", example='{"key": "v"}', kind=FieldKind.OBJECT)
+JSON = Field(name="blocks", label="Blocks", help="Some.", example="[1]", kind=FieldKind.JSON, max_length=100)
 TOKEN = Field(name="token", label="Token", help="One.", example="t", required_when=("region", ("eu",)))
 PROVIDER = Provider(
     key="kinds", label="Kinds", slot="kinds", documentation=Path("doc.md"), fields=(REGION, EMAIL, QUERY, NAMED, TOKEN)
@@ -120,3 +121,27 @@ def test_values_open_secrets_fill_in_defaults_and_show_names_alone() -> None:
 def test_choices_belong_to_their_kind() -> None:
     with pytest.raises(ValueError, match="choices and their kind go together"):
         replace(PROVIDER, fields=(replace(REGION, kind=FieldKind.TEXT),))
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ([{"type": "divider"}], '[{"type": "divider"}]'),
+        (' {"b": 1, "a": "ü"} ', '{"b": 1, "a": "ü"}'),
+        ({}, ""),
+        ("[]", ""),
+        ("  ", ""),
+        (None, ""),
+    ],
+)
+def test_json_is_taken_as_it_is_or_as_text(given: object, stored: str) -> None:
+    assert JSON.clean(given) == stored
+
+
+@pytest.mark.parametrize("wrong", ["{", '"text"', "5", 5, True, [float("nan")], "[" * 100_000, {"a": {1, 2}}])
+def test_json_must_be_an_array_or_an_object(wrong: object) -> None:
+    assert refusal(JSON, wrong) == 'Must be a JSON array or object, such as [{"type": "divider"}].'
+
+
+def test_json_has_a_longest_text() -> None:
+    assert refusal(JSON, ["x" * 100]) == "At most 100 characters."

@@ -6,6 +6,7 @@ import pytest
 import responses
 
 from integrations.providers.connection_test import run_connection_test
+from integrations.providers.hubspot.oauth2 import oauth2
 from integrations.providers.hubspot.provider import hubspot
 from integrations.providers.values import Values
 from tests.integrations.providers.connection_cases.hubspot import ACCOUNT, GIVEN, TOKEN_URL, URL
@@ -18,7 +19,9 @@ def test_declares_the_fields_and_which_of_them_are_secret() -> None:
         "access_token": True,
         "client_id": False,
         "client_secret": True,
+        "client_secret_previous": True,
         "refresh_token": True,
+        "region": False,
         "portal_id": False,
     }
 
@@ -48,3 +51,12 @@ def test_refresh_sends_a_form_and_the_new_token_is_used_and_not_shown() -> None:
     }
     assert read.headers["Authorization"] == f"Bearer {GIVEN['access_token']}"
     assert outcome.identity == "Acme *** (12345678)"
+
+
+@pytest.mark.parametrize(
+    ("given", "host"),
+    [({}, "app.hubspot.com"), ({"region": "na1"}, "app.hubspot.com"), ({"region": "eu1"}, "app-eu1.hubspot.com")],
+)
+def test_people_agree_where_their_account_is(given: dict[str, str], host: str) -> None:
+    assert oauth2.authorize_url_of(Values(hubspot, APP | given)) == f"https://{host}/oauth/authorize"
+    assert oauth2.token_url_of(Values(hubspot, APP | given)) == TOKEN_URL

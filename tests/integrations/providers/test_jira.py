@@ -21,6 +21,7 @@ def test_declares_the_fields_and_which_of_them_are_secret() -> None:
         "access_token": True,
         "client_id": False,
         "client_secret": True,
+        "client_secret_previous": True,
         "refresh_token": True,
     }
 

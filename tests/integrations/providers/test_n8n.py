@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import pytest
+import responses
 from pytest_django import Settings
 
+from integrations.providers.connection_test import run_connection_test
 from integrations.providers.n8n.connection import api_address
 from integrations.providers.n8n.provider import n8n
+from integrations.providers.values import Values
 
 
 def test_declares_the_fields_and_which_of_them_are_secret() -> None:
@@ -64,3 +67,18 @@ def test_api_address_is_api_url_else_the_origin_of_base_url() -> None:
     base = "https://n8n.example.com:8443/webhook/tenant123"
     assert api_address({"base_url": base}) == "https://n8n.example.com:8443"
     assert api_address({"base_url": base, "api_url": "https://api.example.com/n8n"}) == "https://api.example.com/n8n"
+
+
+@pytest.mark.parametrize(
+    ("api_url", "asked"),
+    [
+        (None, "https://n8n.example.com/api/v1/workflows"),
+        ("https://api.example.com/n8n", "https://api.example.com/n8n/api/v1/workflows"),
+        ("https://api.example.com/rest-api/v1", "https://api.example.com/rest-api/v1/workflows"),
+    ],
+)
+@responses.activate
+def test_api_is_asked_where_the_operator_put_it(api_url: str | None, asked: str) -> None:
+    responses.get(asked, json={"data": [], "nextCursor": None})
+    given = {"base_url": "https://n8n.example.com/webhook", "api_key": "n8n_api_key", "api_url": api_url}
+    assert run_connection_test(n8n, Values(n8n, n8n.cleaned(given))).success

@@ -27,7 +27,8 @@ def test_pages_in_the_repository_are_those_that_the_declarations_give() -> None:
 def test_page_has_a_row_for_each_field_and_the_steps_to_its_values(provider: Provider) -> None:
     page = pages()[f"providers/{provider.key}.md"]
     rows = re.findall(r"^\| `([a-z0-9_]+)` \|", page, re.MULTILINE)
-    assert rows == [field.name for field in provider.fields]
+    parameters = [parameter.name for action in provider.declared_actions for parameter in action.parameters]
+    assert rows == [*(field.name for field in provider.fields), *parameters]
     assert "## Where to find the values" in page
     assert documentation_of(provider) == f"docs/providers/{provider.key}.md"
 

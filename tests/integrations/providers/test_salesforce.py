@@ -12,6 +12,7 @@ def test_declares_the_fields_and_which_of_them_are_secret() -> None:
         "my_domain": False,
         "client_id": False,
         "client_secret": True,
+        "client_secret_previous": True,
         "access_token": True,
         "refresh_token": True,
         "api_version": False,

@@ -31,7 +31,9 @@ def test_client_or_token_is_needed_and_a_client_is_a_pair(provider: Provider) ->
 
 @EVERY_PRODUCT
 def test_secret_is_all_but_client_and_data_centre(provider: Provider) -> None:
-    assert {field.name for field in provider.secret_fields} == {"client_secret", "refresh_token", "access_token"}
+    assert {field.name for field in provider.secret_fields} == {
+        *("client_secret", "client_secret_previous", "refresh_token", "access_token")
+    }
 
 
 @EVERY_PRODUCT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Event
 from typing import Any
 
@@ -19,10 +19,11 @@ from integrations.activity.actor import Actor
 from integrations.errors import ConflictError, InvalidInputError, LimitReachedError, NotFoundError
 from integrations.models import ActivityLog, Health, Integration, Tenant
 from integrations.providers import registry
+from integrations.providers.connection_test import TestOutcome
 from integrations.providers.outcome import Result
 from integrations.services import connection_tests
 from integrations.services.connection_tests import check_connection, check_values
-from integrations.services.integration_health import note_traffic
+from integrations.services.integration_health import TRAFFIC_PAUSE, note_traffic, record_outcome
 from integrations.services.integrations import change_integration, create_integration, delete_integration
 from tests.integrations.providers.connection_cases.twilio import ACCOUNT, URL
 from tests.integrations.providers.tiny import use_tiny_provider
@@ -305,6 +306,30 @@ def test_traffic_that_contradicts_the_health_brings_the_next_test_forward(stored
     assert not noted("failing", "bad_credentials")
     assert not noted("ok", "provider_down")
     assert not noted("ok", "bad_credentials", version=2)
+    # What a test has not confirmed a moment ago brings no further one forward until a while has passed.
+    Integration.objects.filter(id=stored.id).update(tested_at=timezone.now(), tested_version=1)
+    assert not noted("ok", "missing_permission")
+    Integration.objects.filter(id=stored.id).update(tested_at=timezone.now() - TRAFFIC_PAUSE)
+    assert noted("ok", "missing_permission")
+    Integration.objects.filter(id=stored.id).update(tested_at=timezone.now(), tested_version=0)
+    assert noted("ok", "missing_permission")
+    Integration.objects.filter(id=stored.id).update(enabled=False)
+    assert not noted("ok", "bad_credentials")
+
+
+def test_end_of_credentials_is_forgotten_by_a_test_that_names_none(stored: Integration, admin_actor: Actor) -> None:
+    end = timezone.now() + timedelta(days=3)
+
+    def end_after(*, result: Result, expires_at: datetime | None) -> datetime | None:
+        outcome = TestOutcome(result, "x", "", {}, 1, expires_at=expires_at)
+        recorded = record_outcome(actor=admin_actor, integration=stored, outcome=outcome)
+        assert recorded is not None
+        return now(stored).expires_at
+
+    assert end_after(result=Result.OK, expires_at=end) == end
+    # One that fails says nothing of it.
+    assert end_after(result=Result.PROVIDER_DOWN, expires_at=None) == end
+    assert end_after(result=Result.OK, expires_at=None) is None
 
 
 def test_made_up_provider_is_one_folder_and_one_line(

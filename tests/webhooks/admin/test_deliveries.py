@@ -107,7 +107,7 @@ def test_sends_selected_ones_again_and_says_of_how_many_not(admin_client: Client
         reverse(LIST), {"action": "retry", "_selected_action": [str(row.id) for row in rows]}, follow=True
     )
     text = answer.content.decode()
-    assert "2 deliveries are on their way again." in text
+    assert "2 deliveries are under way again." in text
     assert "1 are not: Its payload is gone" in text
     assert "1 are not: It has not ended yet." in text
     assert [stored(row).run for row in rows] == [2, 2, 1, 1]

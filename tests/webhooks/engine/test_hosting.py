@@ -17,6 +17,8 @@ from webhooks.models import Delivery, Due, Engine, Webhook
 from webhooks.services.calls import call_webhook
 from webhooks.tasks import drain as drain_task
 
+pytestmark = pytest.mark.processes
+
 
 def test_a_worker_delivers_and_goes_on_when_its_child_is_killed_and_stops_in_order(
     webhook: Webhook, receiver: Receiver

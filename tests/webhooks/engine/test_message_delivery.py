@@ -8,12 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from analytics.models import HourlyRollup, MinuteRollup, WebhookCall
 from integrations.activity.actor import Actor
 from integrations.encryption.errors import KeyNotAtHandError
 from integrations.messaging.models import Message
-from integrations.models import Integration, Tenant
+from integrations.models import Health, Integration, Tenant
 from integrations.providers.values import Values
 from integrations.services.integrations import change_integration
 from tests.engine_process import drain, running_engine, wait_until
@@ -148,6 +149,35 @@ def test_what_the_provider_refuses_fails_in_its_words(
     )
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "health", "is_brought_forward"),
+    [
+        (201, {"sid": "SM1"}, Health.FAILING, True),
+        (201, {"sid": "SM1"}, Health.OK, False),
+        (401, {"code": 20003}, Health.OK, True),
+        (400, {"code": 21614}, Health.OK, False),
+    ],
+)
+def test_an_answer_that_contradicts_the_health_brings_the_next_test_forward(
+    tenant: Tenant,
+    integration: Integration,
+    carrier: Receiver,
+    status: int,
+    body: dict[str, Any],
+    health: Health,
+    is_brought_forward: bool,
+) -> None:
+    tomorrow = timezone.now() + timedelta(days=1)
+    Integration.objects.update(health=health, test_due_at=tomorrow)
+    carrier.answer(PATH, status=status, body=body)
+    message = send(tenant)
+    with running_engine():
+        drain()
+        wait_until(lambda: told(message))
+
+    assert (Integration.objects.get().test_due_at < tomorrow) == is_brought_forward
+
+
 def test_a_rate_limit_is_waited_for_as_long_as_the_provider_asks(
     tenant: Tenant, integration: Integration, carrier: Receiver
 ) -> None:
@@ -252,6 +282,7 @@ def test_an_answer_that_the_adapter_stumbles_over_parks_it(
     ("change", "reason"),
     [
         ("disable", "The integration was deactivated."),
+        ("switch off", "Sending messages was switched off for the integration."),
         ("delete", "The integration was deleted."),
         ("fault", "The request could not be built"),
         ("forget", "What it said is not stored any more."),
@@ -264,6 +295,8 @@ def test_what_cannot_be_sent_fails_with_a_sentence(
     message = send(tenant, "a fault of ours" if change == "fault" else "Hello")
     if change == "disable":
         change_integration(actor=ACTOR, integration=integration, values={}, enabled=False)
+    elif change == "switch off":
+        change_integration(actor=ACTOR, integration=integration, values={}, capabilities={"send_message": False})
     elif change == "delete":
         integration.delete()
     elif change == "forget":

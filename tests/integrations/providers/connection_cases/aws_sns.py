@@ -64,7 +64,7 @@ CASES: Final = [
         values=ON_AWS,
         replies=error(403, "SignatureDoesNotMatch"),
     ),
-    Case(name="session that is over", result=Result.BAD_CREDENTIALS, values=ON_AWS, replies=error(403, "ExpiredToken")),
+    Case(name="ended credentials", result=Result.BAD_CREDENTIALS, values=ON_AWS, replies=error(403, "ExpiredToken")),
     Case(
         name="missing permission",
         result=Result.MISSING_PERMISSION,

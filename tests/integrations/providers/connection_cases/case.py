@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, Final
 
 import responses
 
 from integrations.providers.base import Provider
+from integrations.providers.connection_test import TestOutcome, run_connection_test
 from integrations.providers.outcome import Result
 from integrations.providers.values import Values
 
-REQUIRED: Final = {"success", "wrong credentials", "missing permission", "rate limit", "outage", "nonsense"}
-"""What every provider must bring; more is welcome."""
+REQUIRED: Final = (
+    "success",
+    "wrong credentials",
+    "ended credentials",
+    "missing permission",
+    "rate limit",
+    "outage",
+    "nonsense",
+)
+"""What every provider must bring, or say in `CANNOT_HAPPEN` beside `CASES` why there is no such answer; more is welcome."""
 HTML: Final = "<!DOCTYPE html><html><head><title>Sign in</title></head></html>"
 
 
@@ -56,3 +67,27 @@ class Case:
     def opened(self, provider: Provider) -> Values:
         given = {f.name: f.example for f in provider.fields} | dict(self.values)
         return Values(provider, provider.cleaned(given))
+
+
+def case_module(provider: Provider) -> ModuleType:
+    return importlib.import_module(f"tests.integrations.providers.connection_cases.{provider.key}")
+
+
+def cases_of(provider: Provider) -> list[Case]:
+    cases: list[Case] = case_module(provider).CASES
+    return cases
+
+
+def impossible(provider: Provider) -> dict[str, str]:
+    """Return which of the required cases a provider cannot bring, and why."""
+    return dict(getattr(case_module(provider), "CANNOT_HAPPEN", {}))
+
+
+def outcome_of(provider: Provider, case: Case) -> TestOutcome:
+    """Run the provider's own test against the recorded answers, each of which must be asked for."""
+    with responses.RequestsMock() as mock:
+        for reply in case.replies:
+            reply.register(mock)
+        outcome = run_connection_test(provider, case.opened(provider))
+        assert [call.request.method for call in mock.calls] == [reply.method for reply in case.replies]
+    return outcome

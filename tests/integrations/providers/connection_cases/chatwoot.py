@@ -139,3 +139,6 @@ CASES: Final = [
         replies=profile(200, PROFILE, {"Content-Length": "5000"}),
     ),
 ]  # fmt: skip
+CANNOT_HAPPEN: Final = {
+    "ended credentials": ("An access token has no end; one that was reset is answered like a wrong one."),
+}

@@ -66,6 +66,27 @@ CASES: Final = [
         identity="api.example.com",
     ),
     Case(
+        name="success with oauth2 in the body",
+        result=Result.OK,
+        values={**OAUTH2, "client_authentication": "body"},
+        replies=(token(200, {"access_token": "a-fresh-access-token", "token_type": "Bearer"}), *got(200, AGENT)),
+        identity="api.example.com",
+    ),
+    Case(
+        name="success with oauth2 that a person agreed to",
+        result=Result.OK,
+        values={**OAUTH2, "auth_type": "oauth2_code"},
+        replies=got(200, AGENT),
+        identity="api.example.com",
+    ),
+    Case(
+        name="not connected yet",
+        result=Result.BAD_CREDENTIALS,
+        values={**OAUTH2, "auth_type": "oauth2_code", "access_token": None},
+        replies=(),
+        says="is not connected yet",
+    ),
+    Case(
         name="success of GraphQL",
         result=Result.OK,
         values=GRAPHQL,
@@ -139,3 +160,6 @@ CASES: Final = [
         says='Cannot query field "agents"',
     ),
 ]
+CANNOT_HAPPEN: Final = {
+    "ended credentials": ("Every API has words of its own; what all have in common is 401, as for wrong credentials."),
+}

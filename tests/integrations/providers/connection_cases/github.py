@@ -104,3 +104,6 @@ CASES: Final = [
     Case(name="nonsense", result=Result.WRONG_HOST, values=USER_ALONE, replies=user(200, HTML), says="web page"),
     Case(name="another API", result=Result.WRONG_HOST, values=USER_ALONE, replies=user(200, {"user": "ada"})),
 ]
+CANNOT_HAPPEN: Final = {
+    "ended credentials": ("A token that has ended is answered like a wrong one: 401, “Bad credentials”."),
+}

@@ -70,7 +70,7 @@ CASES: Final = [
     Case(name="success with a refresh token", result=Result.OK, values=REFRESHED, replies=(token(200, GIVEN), details(200, ACCOUNT)), identity="Acme Inc (12345678)"),
     Case(name="success with an ended token and a refresh token", result=Result.OK, replies=(details(401, error("EXPIRED_AUTHENTICATION")), token(200, GIVEN), details(200, ACCOUNT)), identity="Acme Inc (12345678)"),
     Case(name="wrong credentials", result=Result.BAD_CREDENTIALS, values=KEY_ALONE, replies=(details(401, UNAUTHENTICATED),), says="INVALID_AUTHENTICATION"),
-    Case(name="ended token", result=Result.BAD_CREDENTIALS, values=KEY_ALONE, replies=(details(401, error("EXPIRED_AUTHENTICATION")),), says="has ended"),
+    Case(name="ended credentials", result=Result.BAD_CREDENTIALS, values=KEY_ALONE, replies=(details(401, error("EXPIRED_AUTHENTICATION")),), says="has ended"),
     Case(name="wrong refresh token", result=Result.BAD_CREDENTIALS, values=REFRESHED, replies=(token(400, {"error": "invalid_grant", "error_description": "unknown"}),), says="connect the account again"),
     Case(name="wrong refresh token in the older form", result=Result.BAD_CREDENTIALS, values=REFRESHED, replies=(token(400, {"status": "BAD_REFRESH_TOKEN", "message": "missing or invalid refresh token"}),), says="invalid refresh token"),
     Case(name="not connected yet", result=Result.BAD_CREDENTIALS, values=UNCONNECTED, replies=(), says="no access token of HubSpot yet"),

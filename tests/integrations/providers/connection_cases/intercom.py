@@ -81,3 +81,6 @@ CASES: Final = [
     Case(name="another API", result=Result.WRONG_HOST, replies=me(200, {"id": "7", "app": None}), says="no teammate and workspace"),
     Case(name="half-closed body", result=Result.NETWORK, replies=me(200, ADMIN, {"Content-Length": "5000"})),
 ]  # fmt: skip
+CANNOT_HAPPEN: Final = {
+    "ended credentials": ("An access token has no end; one that was revoked is answered as such."),
+}

@@ -63,7 +63,7 @@ CASES: Final = [
     Case(name="cloud ID of another site", result=Result.WRONG_HOST, values={"cloud_id": OTHER_ID}, replies=sites(200, [OTHER, THIS]), says=f"is {CLOUD_ID}"),
     Case(name="wrong credentials", result=Result.BAD_CREDENTIALS, values=API_TOKEN, replies=me(401, REFUSED, FAILED), says="needs the cloud ID"),
     Case(name="wrong credentials as JSON", result=Result.BAD_CREDENTIALS, values=SCOPED, replies=me(401, GONE, base=GATEWAY), says="has ended"),
-    Case(name="ended access token", result=Result.BAD_CREDENTIALS, values=OAUTH, replies=sites(401, GONE), says="has ended"),
+    Case(name="ended credentials", result=Result.BAD_CREDENTIALS, values=OAUTH, replies=sites(401, GONE), says="has ended"),
     Case(name="not connected yet", result=Result.BAD_CREDENTIALS, values=UNCONNECTED, replies=(), says="no access token of Jira Cloud yet"),
     Case(name="captcha", result=Result.BAD_CREDENTIALS, values=API_TOKEN, replies=me(401, HTML, {**LOCKED, **PAGE}), says="captcha"),
     Case(name="missing permission", result=Result.MISSING_PERMISSION, values=API_TOKEN, replies=me(403, {"message": "Current user does not have access to Jira."}), says="no access to Jira"),

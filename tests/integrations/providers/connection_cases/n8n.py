@@ -84,3 +84,8 @@ CASES: Final = [
     Case(name="outage", result=Result.PROVIDER_DOWN, replies=answered(503, {"message": "Database is not ready"})),
     Case(name="nonsense", result=Result.WRONG_HOST, replies=answered(200, HTML), says="web page"),
 ]
+CANNOT_HAPPEN: Final = {
+    "ended credentials": (
+        "An API key that has ended is answered like a wrong one: 401, in words that vary from version to version."
+    ),
+}

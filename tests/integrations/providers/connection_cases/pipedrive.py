@@ -64,7 +64,7 @@ CASES: Final = [
     Case(name="success without names", result=Result.OK, replies=me(200, {"success": True, "data": {"id": 7}}), identity="user 7 in acme"),
     Case(name="another company", result=Result.WRONG_HOST, values=API_TOKEN, replies=me(200, found(company_domain="other")), says="belongs to the company other, and not to acme"),
     Case(name="wrong credentials", result=Result.BAD_CREDENTIALS, values=API_TOKEN, replies=me(401, UNAUTHORIZED), says="unauthorized access"),
-    Case(name="ended access token", result=Result.BAD_CREDENTIALS, replies=me(401, UNAUTHORIZED), says="has ended"),
+    Case(name="ended credentials", result=Result.BAD_CREDENTIALS, replies=me(401, UNAUTHORIZED), says="has ended"),
     Case(name="not connected yet", result=Result.BAD_CREDENTIALS, values=UNCONNECTED, replies=(), says="no access token of Pipedrive yet"),
     Case(name="missing permission", result=Result.MISSING_PERMISSION, replies=me(403, MISMATCH), says="Scope and URL mismatch"),
     Case(name="ended subscription", result=Result.MISSING_PERMISSION, replies=me(402, error(402, "Payment required")), says="not open"),

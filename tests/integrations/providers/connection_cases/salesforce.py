@@ -71,7 +71,7 @@ CASES: Final = [
     Case(name="success of a user who may not see limits", result=Result.OK, values=TOKEN_ALONE, replies=(user(200, USER), limits(403, error("INSUFFICIENT_ACCESS"))), identity=IDENTITY),
     Case(name="wrong credentials", result=Result.BAD_CREDENTIALS, values=TOKEN_ALONE, replies=(user(401, ENDED),), says="INVALID_SESSION_ID"),
     Case(name="wrong credentials in plain text", result=Result.BAD_CREDENTIALS, values=TOKEN_ALONE, replies=(user(403, "Bad_OAuth_Token"),), says="Bad_OAuth_Token"),
-    Case(name="ended token whose refresh token may be replaced", result=Result.BAD_CREDENTIALS, replies=(user(401, ENDED),)),
+    Case(name="ended credentials", result=Result.BAD_CREDENTIALS, replies=(user(401, ENDED),)),
     Case(name="wrong secret", result=Result.BAD_CREDENTIALS, values=CLIENT_ALONE, replies=(token(400, WRONG_SECRET),), says="consumer secret"),
     Case(name="no user to run as", result=Result.BAD_CREDENTIALS, values=CLIENT_ALONE, replies=(token(400, NO_USER),), says="a user to run as"),
     Case(name="missing permission", result=Result.MISSING_PERMISSION, values=TOKEN_ALONE, replies=(user(200, USER), limits(403, error("API_DISABLED_FOR_ORG"))), says="API Enabled"),

@@ -58,7 +58,7 @@ CASES: Final = [
     Case(name="webhook that is too busy", result=Result.RATE_LIMITED, values=HOOK_ALONE, replies=hook(429, "", {"Retry-After": "30"}), retry_after=30.0),
     Case(name="webhook during an outage", result=Result.PROVIDER_DOWN, values=HOOK_ALONE, replies=hook(503, "")),
     Case(name="wrong credentials", result=Result.BAD_CREDENTIALS, replies=refused("invalid_auth"), says="invalid_auth"),
-    Case(name="expired token", result=Result.BAD_CREDENTIALS, replies=refused("token_expired"), says="token_expired"),
+    Case(name="ended credentials", result=Result.BAD_CREDENTIALS, replies=refused("token_expired"), says="token_expired"),
     Case(
         name="missing permission",
         result=Result.MISSING_PERMISSION,

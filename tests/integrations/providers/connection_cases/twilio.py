@@ -98,3 +98,6 @@ CASES: Final = [
         name="nonsense", result=Result.WRONG_HOST, values=WITH_TOKEN, replies=(Reply("GET", URL, 200, {"sid": "AC0"}),)
     ),
 ]
+CANNOT_HAPPEN: Final = {
+    "ended credentials": ("An auth token or API key has no end; one that was revoked is answered like a wrong one."),
+}

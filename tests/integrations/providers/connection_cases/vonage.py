@@ -47,3 +47,6 @@ CASES: Final = [
     Case(name="nonsense", result=Result.WRONG_HOST, replies=answered(200, HTML), says="web page"),
     Case(name="another API", result=Result.WRONG_HOST, replies=answered(200, {"value": "a lot"})),
 ]
+CANNOT_HAPPEN: Final = {
+    "ended credentials": ("A secret has no end; one that was removed is answered like a wrong one."),
+}

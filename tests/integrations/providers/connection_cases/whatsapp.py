@@ -40,7 +40,7 @@ CASES: Final = [
     ),
     Case(name="wrong credentials", result=Result.BAD_CREDENTIALS, replies=error(401, 190), says="does not accept"),
     Case(
-        name="expired token in the older form",
+        name="ended credentials",
         result=Result.BAD_CREDENTIALS,
         replies=error(400, 190, "Error validating access token: Session has expired", error_subcode=463),
         says="has ended",

@@ -60,7 +60,7 @@ CASES: Final = [
     Case(name="success with client credentials", result=Result.OK, values=APP, replies=(*token(200, GIVEN), *me(200, FOUND)), identity=JOHNNY, data=DATA),
     Case(name="success with an ended token and client credentials", result=Result.OK, values=APP_AND_TOKEN, replies=(*me(401, ENDED), *token(200, GIVEN), *me(200, FOUND)), identity=JOHNNY),
     Case(name="wrong credentials", result=Result.BAD_CREDENTIALS, values=API_TOKEN, replies=me(401, REFUSED), says="Couldn't authenticate you"),
-    Case(name="ended access token", result=Result.BAD_CREDENTIALS, values=TOKEN_ALONE, replies=me(401, ENDED), says="have ended"),
+    Case(name="ended credentials", result=Result.BAD_CREDENTIALS, values=TOKEN_ALONE, replies=me(401, ENDED), says="have ended"),
     Case(name="ended access token with a refresh token", result=Result.BAD_CREDENTIALS, replies=me(401, ENDED)),
     Case(name="nobody", result=Result.BAD_CREDENTIALS, values=API_TOKEN, replies=me(200, ANONYMOUS), says="for nobody's"),
     Case(name="wrong client", result=Result.BAD_CREDENTIALS, values=APP, replies=token(401, {"error": "invalid_client", "error_description": "Client authentication failed"}), says="its identifier, not its name"),

@@ -91,3 +91,8 @@ CASES: Final = [
     Case(name="half-closed body", result=Result.NETWORK, values=TOKEN_ALONE, replies=european(200, FOUND, {"Content-Length": "5000"})),
     Case(name="half-closed token", result=Result.NETWORK, values=REFRESHED, replies=(token(200, GIVEN, {"Content-Length": "5000"}),)),
 ]  # fmt: skip
+CANNOT_HAPPEN: Final = {
+    "ended credentials": (
+        "A refresh token has no end, and an access token that has ended is renewed; alone, it is answered like a wrong one."
+    ),
+}

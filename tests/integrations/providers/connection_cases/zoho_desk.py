@@ -70,3 +70,8 @@ CASES: Final = [
     Case(name="no organisation", result=Result.WRONG_HOST, values=TOKEN_ALONE, replies=listed(200, {"data": [None, {"id": None}]})),
     Case(name="half-closed body", result=Result.NETWORK, values=TOKEN_ALONE, replies=listed(200, FOUND, {"Content-Length": "5000"})),
 ]  # fmt: skip
+CANNOT_HAPPEN: Final = {
+    "ended credentials": (
+        "A refresh token has no end, and an access token that has ended is renewed; alone, it is answered like a wrong one."
+    ),
+}
