@@ -23,7 +23,7 @@ from integrations.services.invitations import invite_member
 from integrations.services.member_authority import PLATFORM
 from integrations.services.memberships import add_member
 from tests.api.noting import note
-from tests.integrations.messaging.message_steps import make_message
+from tests.integrations.messaging.stored_messages import make_message
 from tests.webhooks.delivery_steps import waiting
 from webhooks.models import Webhook
 from webhooks.services.receivers import create_receiver

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.integrations.messaging.message_steps import NUMBER, TWILIO
+from tests.integrations.messaging.stored_messages import NUMBER, TWILIO
 from tests.running_site import RunningSite
 
 pytestmark = pytest.mark.browser

@@ -30,7 +30,7 @@ from integrations.services.memberships import add_member
 from integrations.services.tenants import create_tenant
 from tests.analytics.alerts.alert_steps import make_alert
 from tests.analytics.calls import call, record
-from tests.integrations.messaging.message_steps import make_message
+from tests.integrations.messaging.stored_messages import make_message
 from tests.webhooks.delivery_steps import failed
 from webhooks.models import Delivery, Receiver, Recovery, RedactionRule, Webhook
 from webhooks.services.receivers import create_receiver

@@ -19,7 +19,7 @@ from integrations.messaging.models import Message
 from integrations.models import Integration, Tenant, User
 from integrations.services.integrations import create_integration
 from tests.config.platform_scene import staff
-from tests.integrations.messaging.message_steps import NUMBER, TEXT, TWILIO, make_message
+from tests.integrations.messaging.stored_messages import NUMBER, TEXT, TWILIO, make_message
 
 pytestmark = pytest.mark.django_db
 

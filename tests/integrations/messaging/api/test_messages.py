@@ -21,7 +21,7 @@ from integrations.services.api_keys import IssuedKey
 from integrations.services.integration_items import add_integration
 from integrations.services.integrations import create_integration
 from tests.config.platform_scene import staff
-from tests.integrations.messaging.message_steps import NUMBER, TEXT, TWILIO, make_message
+from tests.integrations.messaging.stored_messages import NUMBER, TEXT, TWILIO, make_message
 from tests.integrations.people import client_of, join
 
 pytestmark = pytest.mark.django_db
