@@ -58,6 +58,11 @@ def get_provider(key: str) -> Provider:
     return provider
 
 
+def provider_label(key: str) -> str:
+    """Return how people call a provider; of one that was removed, its key, which old rows still have."""
+    return get_provider(key).label if key in PROVIDERS else key
+
+
 def all_providers() -> list[Provider]:
     return [get_provider(key) for key in PROVIDERS]
 

@@ -32,7 +32,7 @@ from integrations.messaging.services.trying import can_send, send_test_message, 
 from integrations.models import Integration, Tenant
 from integrations.platform_roles import may_see_secrets
 from integrations.providers.messaging import MessageState
-from integrations.providers.registry import get_provider
+from integrations.providers.registry import provider_label
 
 # So long after it was accepted the page looks by itself what became of a message.
 _WATCHED: Final = timedelta(minutes=1)
@@ -95,7 +95,7 @@ class MessageAdmin(RecentRowsMixin, PlatformModelAdmin):
             "original": message,
             "tenant": Tenant.objects.filter(id=message.tenant_id).first(),
             "integration": Integration.objects.filter(id=message.integration_id).first(),
-            "provider": get_provider(message.provider),
+            "provider": provider_label(message.provider),
             "state": state_badge(message.state),
             "steps": steps_of(message),
             "is_waiting": is_waiting,
@@ -113,8 +113,8 @@ class MessageAdmin(RecentRowsMixin, PlatformModelAdmin):
         if message.state != MessageState.UNKNOWN:
             self.message_user(request, f"There is nothing to settle: the message is {message.state}.", messages.WARNING)
             return redirect("admin:messaging_message_change", object_id)
-        provider = get_provider(message.provider)
-        form = SettleForm(request.POST or None, provider=provider.label)
+        provider = provider_label(message.provider)
+        form = SettleForm(request.POST or None, provider=provider)
         if request.method == "POST" and form.is_valid():
             state = form.cleaned_data["state"]
             try:

@@ -15,7 +15,7 @@ from integrations.isolation.scope import tenant_scope
 from integrations.messaging.content import content_of
 from integrations.messaging.models import Message
 from integrations.providers.messaging import MessageState
-from integrations.providers.registry import get_provider
+from integrations.providers.registry import provider_label
 
 _TONES: Final[dict[str, Tone]] = {
     MessageState.SENT: "neutral",
@@ -43,7 +43,7 @@ def state_badge(state: str) -> SafeString:
 
 def steps_of(message: Message) -> list[Step]:
     """Return what happened to a message, in the order of its life: the clocks of providers are not ours."""
-    provider = get_provider(message.provider).label
+    provider = provider_label(message.provider)
     error = message.error_message
     if message.error_code:  # the provider's; without one the words may be our own
         error = f"{provider} says: {error} (code {message.error_code})"

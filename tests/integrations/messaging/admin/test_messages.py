@@ -159,6 +159,11 @@ def test_puts_no_words_into_the_providers_mouth(client: Client, tenant: Tenant) 
     assert "Twilio says" not in page
 
 
+def test_tells_of_a_provider_that_was_removed_since(client: Client, tenant: Tenant) -> None:
+    page = text_of(client.get(address(make_message(tenant, provider="pigeon"))))
+    assert "the platform's pigeon" in page.replace("&#x27;", "'")
+
+
 def test_watches_a_message_that_was_just_accepted(client: Client, tenant: Tenant) -> None:
     fresh = text_of(client.get(address(make_message(tenant))))
     old = text_of(client.get(address(make_message(tenant, accepted_at=timezone.now() - timedelta(minutes=2)))))
