@@ -79,7 +79,7 @@ def terminate_connections() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " WHERE backend_type = 'client backend' AND datname = current_database() AND pid <> pg_backend_pid()"
         )
         return int(cursor.fetchone()[0])
 
