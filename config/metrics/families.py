@@ -18,11 +18,13 @@ from prometheus_client.metrics_core import Metric
 from analytics.histogram import UPPER_BOUNDS_MS
 from config.metrics.delivery_totals import DeliveryTotals, delivery_totals
 from integrations.encryption.heartbeat import live_processes
+from integrations.messaging.queries import count_unknown
 from integrations.partitioning.partitions import count_default_rows, partitioned_models
 from integrations.process_metrics import ENCRYPTION, REQUEST, SENT_BY_BEAT, STATEMENT, TASK, UPPER_BOUNDS_SECONDS
 from webhooks.queue_state import QueueState, queue_state
 
 MOST_DEFAULT_ROWS: Final = 10_000
+MOST_UNKNOWN: Final = 10_000
 _OLDEST_TRANSACTION: Final = """
     SELECT coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)), 0)::float8 FROM pg_stat_activity
     WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
@@ -99,6 +101,11 @@ def _of_queue(state: QueueState) -> Iterator[Metric]:
     breakers.add_metric(["open"], state.breakers_open)
     breakers.add_metric(["half_open"], state.breakers_half_open)
     yield breakers
+    yield GaugeMetricFamily(
+        "signalbox_unknown_messages",
+        f"Messages of which nobody can say whether they were sent ({MOST_UNKNOWN:,} at most).",
+        value=count_unknown(at_most=MOST_UNKNOWN),
+    )
 
 
 def _of_database() -> Iterator[Metric]:

@@ -101,6 +101,7 @@ class Message(SealedModel):
             models.Index(fields=["integration"], name="message_integration"),
             models.Index(fields=["id"], condition=models.Q(content__isnull=False), name="message_with_content"),
             models.Index(fields=["id"], condition=~models.Q(unannounced=[]), name="message_unannounced"),
+            models.Index(fields=["id"], condition=models.Q(state=MessageState.UNKNOWN.value), name="message_unknown"),
         ]
 
     def __str__(self) -> str:

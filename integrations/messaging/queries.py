@@ -11,6 +11,12 @@ from integrations.errors import NotFoundError
 from integrations.isolation.scope import tenant_scope
 from integrations.messaging.models import Message
 from integrations.models import Tenant
+from integrations.providers.messaging import MessageState
+
+
+def count_unknown(*, at_most: int) -> int:
+    """Count the messages of all tenants of which nobody can say whether they were sent, as the owner; at most so many."""
+    return Message.objects.filter(state=MessageState.UNKNOWN).order_by()[:at_most].count()
 
 
 def messages_of(

@@ -143,6 +143,11 @@ class Migration(migrations.Migration):
                         fields=["id"],
                         name="message_unannounced",
                     ),
+                    models.Index(
+                        condition=models.Q(("state", "unknown")),
+                        fields=["id"],
+                        name="message_unknown",
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(

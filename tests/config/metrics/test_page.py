@@ -21,6 +21,7 @@ from integrations.models import Tenant
 from integrations.process_metrics import STATEMENT, metrics
 from tests.analytics.calls import call, record
 from tests.config.metrics.scrapes import scrape, value
+from tests.integrations.messaging.stored_messages import make_message
 
 TOKEN = "t0ken-of-sixteen-and-more"
 
@@ -176,6 +177,12 @@ def test_requests_are_counted_by_route_and_never_by_path(client: Client, make_te
     }  # fmt: skip
     assert len([labels for labels in counted if "tenants" in dict(labels)["route"]]) == 1, route
     assert value(samples, "signalbox_http_requests_total", method="OTHER", route="(none)", status="404") == 1
+
+
+def test_unknown_messages_are_counted_of_all_tenants(tenant: Tenant, other_tenant: Tenant) -> None:
+    for owner, state in ((tenant, "unknown"), (tenant, "failed"), (other_tenant, "unknown"), (other_tenant, "sent")):
+        make_message(owner, state=state)
+    assert value(scrape(), "signalbox_unknown_messages") == 2
 
 
 def test_statements_are_timed_by_kind(db: None) -> None:
