@@ -27,7 +27,7 @@ from tests.running_site import ROOT, RunningSite
 pytestmark = pytest.mark.browser
 TENANT = {"name": "Northwind", "slug": "northwind"}
 WIDTH = 1280
-LARGEST = 60 * 1024
+LARGEST = 100 * 1024
 
 
 @dataclass(frozen=True)
